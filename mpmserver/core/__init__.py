@@ -1,0 +1,1 @@
+"""Modules, hooks, exchanges, plans and the pipeline that runs a request."""

@@ -1,0 +1,146 @@
+"""What a handler answers with: a status and a body whose *kind* lets the connection choose the system call.
+
+Bodies are objects with `close` and, where they must be produced while they are sent, `read`; none is an
+async generator (those can't be closed from synchronous clean-up).
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from mpmserver.net.waits import TimeoutClass, writable
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+
+
+class Body:
+    """The empty body, and the base of the others."""
+
+    __slots__ = ()
+
+    @property
+    def length(self) -> int | None:
+        """Size in bytes, or None where it is not known before the end."""
+        return 0
+
+    def close(self) -> None:
+        """Release what the body holds; called exactly once, whether it was sent or not."""
+
+
+class Content(Body):
+    """Bytes in memory."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+
+class OpenFile(Body):
+    """Pieces of an open file and bytes in memory, in order: a whole file, a range, or a multipart answer.
+
+    A piece is `bytes` or (offset, count) of the file; the body owns the descriptor.
+    """
+
+    __slots__ = ("fd", "pieces", "size")
+
+    def __init__(self, fd: int, size: int, pieces: tuple[bytes | tuple[int, int], ...] | None = None) -> None:
+        self.fd = fd
+        self.size = size
+        self.pieces = ((0, size),) if pieces is None else pieces
+
+    @property
+    def length(self) -> int:
+        return sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in self.pieces)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Stream(Body):
+    """A body that is produced while it is sent: `await read()` gives the next bytes, b"" at the end.
+
+    `total` is its length where it is known (a script that said Content-Length). `raw` is True when the stream
+    is the whole answer, head included (nph- scripts): nothing is framed or added. Errors in `read` after the
+    head has been sent end the connection. `flush` is True where each piece is to be sent at once.
+    """
+
+    __slots__ = ("raw", "total")
+
+    def __init__(self, total: int | None = None, raw: bool = False) -> None:
+        self.total = total
+        self.raw = raw
+
+    @property
+    def length(self) -> int | None:
+        return self.total
+
+    async def read(self) -> bytes:
+        """Return the next bytes, or b"" at the end; may wait."""
+        raise EOFError("a stream must say how it is read")
+
+    async def while_blocked(self, fd: int, seconds: float) -> None:
+        """Called when the client doesn't take more: return when `fd` is writable; may do other work meanwhile."""
+        await writable(fd, TimeoutClass.WRITE, seconds)
+
+
+class Response:
+    """A status with a body. Headers are the Exchange's `headers_out`; `reason` replaces the standard phrase."""
+
+    __slots__ = ("body", "reason", "status")
+
+    def __init__(self, status: int, body: Body | None = None, reason: str | None = None) -> None:
+        self.status = status
+        self.body = EMPTY if body is None else body
+        self.reason = reason
+
+
+EMPTY = Body()
+
+
+class RequestBody(Protocol):
+    """The body of a request, as a handler reads it: decoded, counted against LimitRequestBody."""
+
+    length: int | None
+    """Content-Length, 0 where there is no body, None where it is chunked."""
+
+    async def read(self, count: int) -> bytes:
+        """Return 1 to `count` bytes, b"" at the end; sends 100 Continue where that is awaited.
+
+        Raises HTTPError (400, 413, 408) and OSError when the client has left.
+        """
+
+    async def read_now(self, count: int) -> bytes | None:
+        """As `read`, but None at once where nothing has arrived: wait until `fd` is readable then."""
+
+    fd: int
+    """What to wait on; -1 where there is nothing to wait for."""
+
+
+class FilterClass(enum.IntEnum):
+    """In which order filters see a response; a filter of a class runs after those of lower classes."""
+
+    RESOURCE = 10
+    CONTENT_SET = 20
+    PROTOCOL = 30
+    TRANSCODE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An output filter: `apply(exchange, response)` returns the response to go on with (perhaps the same)."""
+
+    name: str
+    order: FilterClass
+    apply: Callable[[Exchange, Response], Response]

@@ -1,0 +1,133 @@
+"""The environment of scripts: RFC 3875's variables and Apache's.
+
+`common_vars` is what every program that answers for a request may know (mod_cgi, mod_include, expressions);
+`cgi_vars` adds the CGI ones and needs a subrequest for PATH_TRANSLATED.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from mpmserver.core.names import server_name, server_port, server_product, signature
+from mpmserver.core.settings import CoreDir, CoreServer
+from mpmserver.core.subrequest import lookup_uri
+from mpmserver.http.uri import escape_path
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_VARIABLE = re.compile(r"[A-Za-z0-9-]+")
+_NEVER = frozenset({"proxy"})
+"""A Proxy header would become HTTP_PROXY, which programs take for their own configuration (CVE-2016-5387)."""
+_SECRET = frozenset({"authorization", "proxy-authorization"})
+_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+def common_vars(x: Exchange) -> dict[str, str]:
+    """Return the variables that hold for any request, its own environment (SetEnv, SetEnvIf) over them."""
+    core = x.server[CoreServer]
+    section = x.settings[CoreDir]
+    values = _header_vars(x, section.cgi_pass_auth)
+    values["PATH"] = os.environ.get("PATH") or DEFAULT_PATH
+    if "LD_LIBRARY_PATH" in os.environ:
+        values["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    local, remote = x.peer.local, x.peer.remote
+    document_root = core.document_root or ""
+    values |= {
+        "SERVER_SIGNATURE": signature(x),
+        "SERVER_SOFTWARE": server_product(x.server.site),
+        "SERVER_NAME": server_name(x),
+        "SERVER_ADDR": local[0],
+        "SERVER_PORT": str(server_port(x)),
+        "REMOTE_ADDR": x.client_ip,
+        "DOCUMENT_ROOT": document_root,
+        "REQUEST_SCHEME": "https" if x.peer.secure else "http",
+        "CONTEXT_PREFIX": str(x.notes.get("context-prefix", "")),
+        "CONTEXT_DOCUMENT_ROOT": str(x.notes.get("context-document-root", document_root)),
+        "SERVER_ADMIN": core.server_admin,
+        "REMOTE_PORT": str(remote[1]),
+    }
+    if x.filename:
+        values["SCRIPT_FILENAME"] = x.filename
+    if x.user is not None:
+        values["REMOTE_USER"] = x.user
+    elif x.prev is not None and x.prev.user is not None:
+        values["REDIRECT_REMOTE_USER"] = x.prev.user
+    if x.auth_type is not None:
+        values["AUTH_TYPE"] = x.auth_type
+    if x.prev is not None:
+        values["REDIRECT_URL"] = x.prev.uri
+        if x.prev.args:
+            values["REDIRECT_QUERY_STRING"] = x.prev.args
+    return {**values, **x.env}
+
+
+def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:
+    """HTTP_*: one for each header whose name can be a variable's; later ones of a name are joined."""
+    values: dict[str, str] = {}
+    for name, value in x.headers_in.items():
+        key = name.lower()
+        if key in _NEVER or (key in _SECRET and not pass_auth) or not _VARIABLE.fullmatch(name):
+            continue
+        value = _as_received(value)
+        variable = _CONTENT.get(key) or f"HTTP_{name.upper().replace('-', '_')}"
+        values[variable] = f"{values[variable]}, {value}" if variable in values else value
+    return values
+
+
+async def cgi_vars(x: Exchange) -> dict[str, str]:
+    """Return the whole environment of a CGI script (RFC 3875 4.1)."""
+    values = common_vars(x)
+    script = script_name(x)
+    values |= {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "SERVER_PROTOCOL": x.protocol,
+        "REQUEST_METHOD": x.method,
+        "QUERY_STRING": _as_received(x.args or ""),
+        "REQUEST_URI": _request_uri(x),
+        "SCRIPT_NAME": script,
+    }
+    if x.path_info:
+        values["PATH_INFO"] = x.path_info
+        found = await lookup_uri(x, escape_path(x.path_info))
+        if found.filename:
+            values["PATH_TRANSLATED"] = found.filename + found.path_info
+    for name, source in x.settings[CoreDir].cgi_vars.items():
+        if name == "REQUEST_URI" and source == "current-uri":
+            values[name] = escape_path(x.uri)
+    return values
+
+
+def script_name(x: Exchange) -> str:
+    """The part of the URI that names the script: all of it but the path info."""
+    uri, info = x.uri, x.path_info
+    if not info:
+        return uri
+    if uri.endswith(info):
+        return uri[: len(uri) - len(info)]
+    left, right = len(uri), len(info)
+    while left and right and uri[left - 1] == info[right - 1]:
+        left -= 1
+        right -= 1
+    slash = uri.find("/", left)
+    return uri[:left] if slash < 0 else uri[:slash]
+
+
+def _request_uri(x: Exchange) -> str:
+    """The target as the client sent it, without scheme and host."""
+    target = _as_received(x.request.target)
+    if target.startswith("/"):
+        return target
+    scheme, mark, rest = target.partition("://")
+    if not mark:
+        return target
+    slash = rest.find("/")
+    return "/" if slash < 0 else rest[slash:]
+
+
+def _as_received(text: str) -> str:
+    """A header's text (latin-1) as a string that goes into the environment as the very bytes of the request."""
+    return text if text.isascii() else os.fsdecode(text.encode("latin-1"))

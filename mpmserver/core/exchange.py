@@ -1,0 +1,160 @@
+"""One request with its answer in the making: what hooks are called with.
+
+An internal redirect makes a new Exchange whose `prev` is the old one; a subrequest makes one whose `main` is
+the request that asked. LOG runs once, for the first Exchange of a chain, and sees the last one's answer.
+
+Clean-up is a synchronous stack of functions, run last in first out by whoever drives the exchange to its
+end; a coroutine's `finally` never awaits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mpmserver.http.headers import Headers
+from mpmserver.http.request import Request
+
+if TYPE_CHECKING:
+    from mpmserver.core.body import Filter, RequestBody, Response
+    from mpmserver.core.site import Merged, Server
+    from mpmserver.core.world import World
+
+
+class Peer:
+    """Both ends of a connection, as requests see them.
+
+    `local` and `remote` are (address, port) with the address as text ("::1" for IPv6); `client_ip` is what
+    mod_remoteip may replace. `notes` lives as long as the connection; `id` is unique in the process.
+    """
+
+    __slots__ = ("fd", "id", "keepalives", "local", "log_id", "notes", "remote", "secure")
+
+    def __init__(
+        self, local: tuple[str, int], remote: tuple[str, int], fd: int = -1, ident: int = 0, secure: bool = False
+    ) -> None:
+        self.local = local
+        self.remote = remote
+        self.fd = fd
+        """The client's socket, for those who wait for something else and must know when it hangs up; -1 without one."""
+        self.id = ident
+        self.secure = secure
+        self.keepalives = 0
+        """Requests answered on this connection before the present one (%k)."""
+        self.notes: dict[str, Any] = {}
+        self.log_id: str | None = None
+
+
+class Exchange:
+    """A request's state while it passes through the phases; the fields are Apache's request_rec's."""
+
+    __slots__ = (
+        "allowed", "args", "auth_type", "body", "bytes_in", "bytes_out", "charset", "cleanups", "client_ip",
+        "content_encoding", "content_languages", "content_type", "env", "err_headers_out", "filename", "filters",
+        "finfo", "handler", "headers_in", "headers_out", "hostname", "keep_alive", "last", "log_id", "main", "method",
+        "no_cache", "no_local_copy", "notes", "path_info", "peer", "plan", "port", "prev", "protocol",
+        "redirects", "request", "request_time", "response", "sent_body", "server", "settings", "status", "trace",
+        "uri", "unparsed_uri", "used_path_info", "user", "world",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, peer: Peer, server: Server, body: RequestBody, world: World) -> None:
+        self.world = world
+        """What requests share in this process: resolver, child, site."""
+        self.request = request
+        """As received; what modules change is below."""
+        self.peer = peer
+        self.server = server
+        self.body = body
+        self.method = request.method
+        self.protocol = request.protocol
+        self.unparsed_uri = request.target
+        self.uri = ""
+        """The path: unescaped, normalized (may be changed by TRANSLATE hooks of modules that rewrite)."""
+        self.args: str | None = None
+        """The query as received, without the '?'."""
+        self.hostname: str | None = None
+        """Host without port, lower case; None where the request named none."""
+        self.port: int | None = None
+        """The port in Host, if any."""
+        self.filename: str | None = None
+        self.path_info = ""
+        self.finfo: Any = None
+        """`os.stat_result` of `filename`, None where it does not exist."""
+        self.used_path_info: bool | None = None
+        """What the handler thinks of trailing path info: True accept, False reject, None AcceptPathInfo Default."""
+        self.settings: Merged = server.defaults
+        self.plan = server.defaults.plan
+        self.handler: str | None = None
+        self.content_type: str | None = None
+        self.charset: str | None = None
+        self.content_encoding: str | None = None
+        self.content_languages: list[str] = []
+        self.headers_in = request.headers
+        """The request's; copy before a change (`own_headers_in`)."""
+        self.headers_out = Headers()
+        self.err_headers_out = Headers()
+        """Sent with errors too, and they survive internal redirects."""
+        self.env: dict[str, str] = {}
+        """subprocess_env: SetEnv, SetEnvIf, REDIRECT_*."""
+        self.notes: dict[str, Any] = {}
+        self.user: str | None = None
+        self.auth_type: str | None = None
+        self.client_ip = peer.remote[0]
+        self.status = 200
+        self.response: Response | None = None
+        self.filters: list[Filter] = []
+        self.prev: Exchange | None = None
+        self.main: Exchange | None = None
+        self.last: Exchange = self
+        """After internal redirects: the Exchange that answered; set on the first one before LOG."""
+        self.redirects = 0
+        self.request_time = time.time()
+        self.log_id: str | None = None
+        self.no_cache = False
+        self.no_local_copy = False
+        """No conditional answers (304): a CGI script's output, an error page."""
+        self.keep_alive = request.keep_alive
+        """Whether the connection may serve another request after this one."""
+        self.allowed: set[str] = set()
+        """The methods that handlers have said they would answer, for Allow."""
+        self.bytes_in = request.head_bytes
+        self.bytes_out = 0
+        self.sent_body = 0
+        self.trace: Callable[[str, str, Any], None] | None = None
+        """Reports (phase, module, outcome) of each hook when somebody asks why; None costs a comparison."""
+        self.cleanups: list[Callable[[], object]] = []
+
+    @property
+    def header_only(self) -> bool:
+        """True for HEAD: the head is made as for GET and no body is sent."""
+        return self.request.method == "HEAD"
+
+    @property
+    def first(self) -> Exchange:
+        """The Exchange that the client's request began with."""
+        x = self
+        while x.prev is not None or x.main is not None:
+            x = x.prev or x.main  # type: ignore[assignment]
+        return x
+
+    def own_headers_in(self) -> Headers:
+        """Return request headers that may be changed without touching the request as received."""
+        if self.headers_in is self.request.headers:
+            self.headers_in = self.request.headers.copy()
+        return self.headers_in
+
+    def on_end(self, function: Callable[[], object]) -> None:
+        """Have `function` called when this exchange is over, last in first out."""
+        self.cleanups.append(function)
+
+    def finish(self) -> None:
+        """Run the clean-ups; each runs even when another raises, and the last error is raised."""
+        failure: BaseException | None = None
+        while self.cleanups:
+            try:
+                self.cleanups.pop()()
+            except BaseException as error:
+                failure = error
+        if failure is not None:
+            raise failure

@@ -1,0 +1,156 @@
+"""Per-directory configuration files: read when first needed, parsed once for each version of the file.
+
+`HtaccessFiles.section(...)` is asked once for each directory of each walk in which AllowOverride lets such a file
+say anything. Where the file has not changed (device, inode, size, mtime and ctime are what they were) the
+section of last time is returned, the same object, so everything merged from it is found again; where it has,
+it is parsed anew. A file whose status changed within the last two seconds is compared by content, because two
+writes within one tick of the file system's clock leave the same times.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from mpmserver.config.build import Build
+from mpmserver.config.errors import ConfigError
+from mpmserver.config.expand import ReadContext, expand_htaccess
+from mpmserver.config.node import Origin
+from mpmserver.config.sections import Section, SectionKind
+from mpmserver.config.syntax import parse_text
+from mpmserver.core.settings import CoreDir, CoreServer, Level
+from mpmserver.http.errors import HTTPError
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Merged, Server
+
+CACHE_SIZE = 16384
+SETTLED_NS = 2_000_000_000
+Validator = tuple[int, int, int, int, int]
+Rights = tuple[int, int, frozenset[str] | None]
+
+
+class _Known:
+    """What is remembered of one file: its validator, its text while that may still matter, and its section."""
+
+    __slots__ = ("error", "section", "settled", "text", "validator")
+
+    def __init__(self, validator: Validator, text: bytes, settled: bool) -> None:
+        self.validator = validator
+        self.text = text
+        self.settled = settled
+        self.section: Section | None = None
+        self.error: ConfigError | None = None
+
+
+class HtaccessFiles:
+    """The .htaccess files that one process knows; bounded, least recently used first out."""
+
+    def __init__(self, read_context: ReadContext) -> None:
+        self._context = read_context
+        self._known: OrderedDict[tuple[str, int, Rights], _Known] = OrderedDict()
+        self.parses = 0
+        """How many files were parsed: unchanged ones must not add to it."""
+
+    def section(self, x: Exchange, merged: Merged, directory: str) -> Section | None:
+        """Return the section of `directory` ('/x/y'), None where it has no such file.
+
+        `merged` is what holds above it, which says what the file may override. Raises HTTPError: 500 for an
+        error in the file, 403 where it can't be read.
+        """
+        core = merged[CoreDir]
+        rights: Rights = (core.override, core.override_options, core.override_list)
+        base = directory if directory.endswith("/") else directory + "/"
+        for name in merged.server[CoreServer].access_file_names:
+            known = self._file(x, merged.server, base + name, base, rights)
+            if known is None:
+                continue
+            if known.error is not None:
+                self._report(x, base + name, known.error)
+            return known.section
+        return None
+
+    def _file(self, x: Exchange, server: Server, path: str, directory: str, rights: Rights) -> _Known | None:
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ENOTDIR:
+                return None
+            raise self._unreadable(x, path, directory, error) from None
+        validator = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        key = (path, server.index, rights)
+        known = self._known.get(key)
+        if known is not None and known.validator == validator and known.settled:
+            return known
+        return self._read(x, server, path, directory, rights, validator, known)
+
+    def _read(
+        self,
+        x: Exchange,
+        server: Server,
+        path: str,
+        directory: str,
+        rights: Rights,
+        validator: Validator,
+        known: _Known | None,
+    ) -> _Known:
+        settled = time.time_ns() - max(validator[3], validator[4]) > SETTLED_NS
+        try:
+            with open(path, "rb") as file:
+                text = file.read()
+        except OSError as error:
+            raise self._unreadable(x, path, directory, error) from None
+        if known is not None and known.validator == validator and known.text == text:
+            known.settled = settled
+            return known
+        fresh = _Known(validator, text, settled)
+        try:
+            fresh.section = self._parse(server, path, directory, rights, text)
+        except ConfigError as error:
+            fresh.error = error
+        key = (path, server.index, rights)
+        self._known[key] = fresh
+        self._known.move_to_end(key)
+        if len(self._known) > CACHE_SIZE:
+            self._known.popitem(last=False)
+        return fresh
+
+    def _parse(self, server: Server, path: str, directory: str, rights: Rights, text: bytes) -> Section:
+        self.parses += 1
+        override, override_options, override_list = rights
+        section = Section(SectionKind.HTACCESS, directory, Origin(path, 0), path=directory)
+        build = Build(
+            configuration=server.site.configuration,
+            host=server.config,
+            section=section,
+            override=override,
+            override_options=override_options,
+            override_list=override_list,
+            path=directory,
+            within=(".htaccess",),
+            in_htaccess=True,
+        )
+        nodes = parse_text(text.decode("utf-8", "surrogateescape"), path)
+        build.walk(expand_htaccess(nodes, self._context))
+        return section
+
+    def _report(self, x: Exchange, path: str, error: ConfigError) -> None:
+        line = f" (line {error.origin.line})" if error.origin is not None and error.origin.line else ""
+        x.server.log(Level.ALERT, "core", f"{path}: {error.message}{line}", x)
+        raise HTTPError(500)
+
+    def _unreadable(self, x: Exchange, path: str, directory: str, error: OSError) -> HTTPError:
+        x.server.log(
+            Level.CRIT,
+            "core",
+            f"({error.errno}){os.strerror(error.errno or 0)}: AH00529: {path} pcfg_openfile: unable to check htaccess "
+            f"file, ensure it is readable and that '{directory}' is executable",
+            x,
+        )
+        return HTTPError(403)

@@ -1,0 +1,149 @@
+"""A module: a table of directives plus functions that are called in the phases of a request.
+
+A module is one value, `MODULE = Module("mime", ...)`, in a file of `modules/` named as Apache names it; the
+list in `modules/standard.py` is explicit. A third party's module is the same value in any importable package
+(`LoadModule my_module my_package.my_module`).
+
+A hook is called with the `Exchange` and answers in one of these ways:
+
+* `None`: declined, the next hook is asked;
+* `HANDLED`: done; in a run-first phase nobody else is asked, in a run-all phase the others still are;
+* a `Response`: the request's phases end here and this is sent;
+* an `InternalRedirect`: the request starts again with another URI;
+* it raises `HTTPError`: the error page of that status is sent.
+
+A hook may be an `async def`; the plan remembers which are, so that a plan of plain functions runs without an
+await. `applies(settings)` is asked once, when settings are merged: a hook that says no costs nothing per
+request. `pure(settings)` says whether the hook's outcome depends on nothing but the request's head and the
+files it looked at (that is what may be remembered); the default says no.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from mpmserver.config.directive import Directive
+from mpmserver.config.settings import Settings
+
+if TYPE_CHECKING:
+    from mpmserver.core.body import Filter
+    from mpmserver.core.site import Merged
+
+
+class Phase(enum.Enum):
+    """When in a request's life a hook is called, in this order; the value is True for run-all phases."""
+
+    POST_READ = ("post_read_request", True)
+    TRANSLATE = ("translate_name", False)
+    MAP_TO_STORAGE = ("map_to_storage", False)
+    HEADER_PARSER = ("header_parser", True)
+    ACCESS = ("access_checker", True)
+    ACCESS_CHECKER_EX = ("access_checker_ex", False)
+    AUTHN = ("check_user_id", False)
+    AUTHZ = ("auth_checker", False)
+    TYPE = ("type_checker", False)
+    FIXUP = ("fixups", True)
+    INSERT_FILTERS = ("insert_filter", True)
+    HANDLER = ("handler", False)
+    LOG = ("log_transaction", True)
+
+    @property
+    def run_all(self) -> bool:
+        return self.value[1]
+
+
+class Order(enum.IntEnum):
+    """Apache's APR_HOOK_* positions."""
+
+    REALLY_FIRST = -10
+    FIRST = 0
+    MIDDLE = 10
+    LAST = 20
+    REALLY_LAST = 30
+
+
+class Handled(enum.Enum):
+    """The type of `HANDLED`."""
+
+    HANDLED = enum.auto()
+
+
+HANDLED: Final = Handled.HANDLED
+
+
+@dataclass(frozen=True, slots=True)
+class InternalRedirect:
+    """Run the request again with this URI (path and optional ?query); `method` None keeps GET or HEAD."""
+
+    uri: str
+
+
+def _always(settings: Any) -> bool:
+    return True
+
+
+def _never(settings: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One function of a module in one phase.
+
+    `after` and `before` name modules ("mime") in the same phase and order. `handler` (HANDLER phase only) is
+    the handler name that it answers to ("cgi-script"); None is asked whatever the handler is.
+    """
+
+    phase: Phase
+    function: Callable[..., Any]
+    order: Order = Order.MIDDLE
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    handler: str | None = None
+    applies: Callable[[Any], bool] = _always
+    pure: Callable[[Any], bool] = _never
+    is_async: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What a module brings along.
+
+    `name` is Apache's without prefix and suffix: "mime" is mod_mime.c and mime_module. `server_settings` and
+    `dir_settings` are the module's `Settings` classes for servers and for sections. Life-cycle hooks:
+    `post_config(configuration)` checks and completes the whole configuration in the parent, before any fork
+    (raises ConfigError); `open_logs(configuration, opener)` opens what must be opened while still root;
+    `child_init(child)` runs in each child after the fork. `providers` are named values that other
+    modules look up by (group, name), as Apache's ap_lookup_provider: ("authn", "file"), ("authz", "ip").
+    """
+
+    name: str
+    directives: tuple[Directive, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    server_settings: type[Settings] | None = None
+    dir_settings: type[Settings] | None = None
+    filters: tuple[Filter, ...] = ()
+    providers: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    post_config: Callable[[Any], None] | None = None
+    open_logs: Callable[[Any, Any], None] | None = None
+    child_init: Callable[[Any], None] | None = None
+    file: str = ""
+    """mod_mime.c unless given: core.c, http_core.c, mod_so.c and the MPMs (event.c) are named otherwise."""
+
+    @property
+    def identifier(self) -> str:
+        """Apache's module identifier: mime_module."""
+        return f"{self.name}_module"
+
+    @property
+    def source(self) -> str:
+        return self.file or f"mod_{self.name}.c"
+
+

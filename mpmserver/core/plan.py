@@ -1,0 +1,94 @@
+"""Plans: for merged settings, the functions that really apply, phase by phase.
+
+Hooks are sorted once for the whole site (`sort_hooks`: Apache's order, then before/after, then load order); a
+plan keeps those whose `applies(settings)` said yes, as tuples of steps that the pipeline runs through.
+Every step knows its module, so that with the settings' sections any decision leads back to file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from mpmserver.core.module import Hook, Module, Phase
+
+if TYPE_CHECKING:
+    from mpmserver.core.site import Merged
+
+
+class Step:
+    """One function of a plan."""
+
+    __slots__ = ("function", "handler", "hook", "is_async", "module")
+
+    def __init__(self, module: str, hook: Hook) -> None:
+        self.module = module
+        self.hook = hook
+        self.function: Callable[..., Any] = hook.function
+        self.is_async = hook.is_async
+        self.handler = hook.handler
+
+
+Steps = tuple[Step, ...]
+
+
+class Plan:
+    """The steps of each phase for one set of merged settings; shared and never changed."""
+
+    __slots__ = (
+        "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "insert_filters", "log",
+        "map_to_storage", "post_read", "pure", "translate", "type",
+    )  # fmt: skip
+
+    def __init__(self, hooks: dict[Phase, Steps], settings: Merged) -> None:
+        kept = {phase: tuple(step for step in hooks[phase] if step.hook.applies(settings)) for phase in Phase}
+        self.post_read = kept[Phase.POST_READ]
+        self.translate = kept[Phase.TRANSLATE]
+        self.map_to_storage = kept[Phase.MAP_TO_STORAGE]
+        self.header_parser = kept[Phase.HEADER_PARSER]
+        self.access = kept[Phase.ACCESS]
+        self.access_ex = kept[Phase.ACCESS_CHECKER_EX]
+        self.authn = kept[Phase.AUTHN]
+        self.authz = kept[Phase.AUTHZ]
+        self.type = kept[Phase.TYPE]
+        self.fixup = kept[Phase.FIXUP]
+        self.insert_filters = kept[Phase.INSERT_FILTERS]
+        self.handlers = kept[Phase.HANDLER]
+        self.log = kept[Phase.LOG]
+        self.pure = all(
+            step.hook.pure(settings) for phase in Phase if phase is not Phase.LOG for step in kept[phase]
+            if step.handler is None
+        )  # fmt: skip
+
+    def handlers_for(self, name: str | None) -> Steps:
+        """The handler steps that a request with this handler name is offered to."""
+        return tuple(step for step in self.handlers if step.handler is None or step.handler == name)
+
+
+def sort_hooks(modules: Iterable[Module]) -> dict[Phase, Steps]:
+    """Order all hooks of all modules: by `Order`, then `before` and `after`, then the order of loading."""
+    found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
+    for module in modules:
+        for hook in module.hooks:
+            found[hook.phase].append(Step(module.name, hook))
+    return {phase: _sorted(steps) for phase, steps in found.items()}
+
+
+def _sorted(steps: list[Step]) -> Steps:
+    ordered: list[Step] = []
+    waiting = sorted(steps, key=lambda step: step.hook.order)
+    while waiting:
+        step = next((step for step in waiting if not _predecessors(step, waiting)), waiting[0])
+        waiting.remove(step)
+        ordered.append(step)
+    return tuple(ordered)
+
+
+def _predecessors(step: Step, waiting: list[Step]) -> bool:
+    """True where a step that still waits has to run before this one."""
+    return any(
+        other is not step
+        and (other.module in step.hook.after or step.module in other.hook.before)
+        and other.module != step.module
+        for other in waiting
+    )

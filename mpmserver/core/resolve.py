@@ -1,0 +1,287 @@
+"""From a request to its merged settings: Apache's location walk, directory walk and file walk.
+
+The sections that match are collected as a tuple, in merge order, and `Server.merge` gives the one `Merged`
+object of that tuple. The directory walk remembers its way in a tree of `_Place`s, one for each directory that
+was walked and each .htaccess found there, so that an unchanged path costs a dictionary look-up for each
+directory, plus one stat where .htaccess files are allowed and one lstat where links must be checked. No answer
+is remembered here: every existence and every link that Apache would check is checked at each request.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import TYPE_CHECKING
+
+from mpmserver.config.directive import OR_ALL
+from mpmserver.config.sections import Section, SectionKind
+from mpmserver.core.htaccess import HtaccessFiles
+from mpmserver.core.settings import CoreDir, Level, Options, effective
+from mpmserver.http.errors import HTTPError
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Merged, Server
+
+PLACES = 32768
+Sections = tuple[Section, ...]
+
+
+class _Place:
+    """A directory as reached on one way: what holds there, and the places that follow it."""
+
+    __slots__ = ("children", "links_free", "merged", "override", "sections", "under", "links_by_owner")
+
+    def __init__(self, server: Server, sections: Sections) -> None:
+        self.sections = sections
+        self.merged = server.merge(sections)
+        core = self.merged[CoreDir]
+        options = effective(core.options, core.options_add, core.options_remove, int(Options.SYM_LINKS))
+        self.links_free = bool(options & Options.SYM_LINKS)
+        self.links_by_owner = bool(options & Options.SYM_OWNER)
+        self.override = bool(core.override & OR_ALL) or core.override_list is not None
+        self.children: dict[str, _Place] = {}
+        self.under: tuple[Section, _Place] | None = None
+
+
+class Resolver:
+    """The walks of one process over one site."""
+
+    def __init__(self, htaccess: HtaccessFiles) -> None:
+        self._htaccess = htaccess
+        self._roots: dict[int, _Place] = {}
+        self._count = 0
+
+    def location_walk(self, x: Exchange) -> Sections:
+        """Return the <Location> sections that match the URI, and set what their groups captured."""
+        found = []
+        for section in x.server.locations:
+            if _location_matches(section, x.uri, x):
+                found.append(section)
+        return tuple(found)
+
+    def before_translation(self, x: Exchange) -> None:
+        """Give the request the settings that hold before it has a file name: the server's and <Location>s'."""
+        sections = x.server.defaults.sections + self.location_walk(x)
+        self.adopt(x, x.server.merge(sections))
+
+    def map_to_storage(self, x: Exchange) -> None:
+        """Walk directories and files for `x.filename`, then locations again, and give the request its settings.
+
+        Sets `filename`, `path_info` and `finfo`. Raises HTTPError as the walks find something forbidden.
+        """
+        sections = self.directory_walk(x)
+        sections += _file_walk(x, sections)
+        self.settle(x, sections)
+
+    def settle(self, x: Exchange, sections: Sections) -> None:
+        """Add the <Location>s and <If>s to what the walks over the disk found, and adopt the result."""
+        sections += self.location_walk(x)
+        self.adopt(x, x.server.merge(sections))
+        chosen = _if_walk(x, sections)
+        if chosen:
+            self.adopt(x, x.server.merge(sections + chosen))
+
+    def adopt(self, x: Exchange, merged: Merged) -> None:
+        """Make `merged` the request's settings."""
+        x.settings = merged
+        x.plan = merged.plan
+
+    def directory_walk(self, x: Exchange) -> Sections:
+        """Return the sections of all directories above `x.filename`, .htaccess files among them."""
+        filename = x.filename
+        if filename is None or not filename.startswith("/"):
+            raise HTTPError(403)
+        self._find(x, filename)
+        filename = x.filename or filename
+        is_directory = x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode)
+        place = self._walk(x, filename.rstrip("/") or "/", is_directory)
+        matched = tuple(
+            section for section in x.server.directory_matches if _captured(section.regex, filename, x)
+        )
+        return place.sections + matched
+
+    def _walk(self, x: Exchange, path: str, is_directory: bool) -> _Place:
+        """Go down from the root to the last directory of `path`, checking links and .htaccess on the way."""
+        server = x.server
+        place = self._enter(x, self._root(server), "/")
+        end = 1
+        while end < len(path):
+            start = end if end == 1 else end + 1
+            end = path.find("/", start)
+            end = len(path) if end < 0 else end
+            prefix = path[:end]
+            if not place.links_free:
+                _check_link(x, place, prefix)
+            if end == len(path) and not is_directory:
+                break
+            place = self._enter(x, self._child(server, place, prefix), prefix)
+        return place
+
+    def _root(self, server: Server) -> _Place:
+        place = self._roots.get(server.index)
+        if place is None or self._count > PLACES:
+            if self._count > PLACES:
+                self._roots.clear()
+                self._count = 0
+            sections = server.defaults.sections + _directories_at(server, "/")
+            place = self._roots[server.index] = self._new(server, sections)
+        return place
+
+    def _child(self, server: Server, place: _Place, prefix: str) -> _Place:
+        child = place.children.get(prefix)
+        if child is None:
+            child = place.children[prefix] = self._new(server, place.sections + _directories_at(server, prefix))
+        return child
+
+    def _enter(self, x: Exchange, place: _Place, directory: str) -> _Place:
+        """Add the directory's .htaccess, where it may have one and has one."""
+        if not place.override:
+            return place
+        section = self._htaccess.section(x, place.merged, directory)
+        if section is None:
+            return place
+        if place.under is None or place.under[0] is not section:
+            place.under = (section, self._new(x.server, (*place.sections, section)))
+        return place.under[1]
+
+    def _new(self, server: Server, sections: Sections) -> _Place:
+        self._count += 1
+        return _Place(server, sections)
+
+    def _find(self, x: Exchange, filename: str) -> None:
+        """Set finfo, and where the path goes on behind a file or into nothing split it into filename and path_info."""
+        try:
+            x.finfo = os.stat(filename)
+            return
+        except OSError as error:
+            self._failed(x, filename, error)
+        x.finfo = None
+        end = 0
+        while end < len(filename):
+            end = filename.find("/", end + 1)
+            end = len(filename) if end < 0 else end
+            try:
+                x.finfo = status = os.stat(filename[:end])
+            except OSError as error:
+                self._failed(x, filename[:end], error)
+                x.finfo = None
+                break
+            if not stat.S_ISDIR(status.st_mode):
+                break
+        x.filename = filename[:end]
+        x.path_info = filename[end:]
+
+    def _failed(self, x: Exchange, path: str, error: OSError) -> None:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return
+        if error.errno == errno.EACCES:
+            x.server.log(
+                Level.ERROR,
+                "core",
+                f"(13)Permission denied: AH00035: access to {x.uri} denied (filesystem path '{path}') because search "
+                "permissions are missing on a component of the path",
+                x,
+            )
+            raise HTTPError(403)
+        x.server.log(
+            Level.ERROR,
+            "core",
+            f"({error.errno}){os.strerror(error.errno or 0)}: AH00036: access to {x.uri} failed (filesystem path '{path}')",
+            x,
+        )
+        raise HTTPError(403)
+
+
+def _directories_at(server: Server, directory: str) -> Sections:
+    """The <Directory> sections for exactly this directory, shortest pattern first as they were sorted."""
+    return tuple(
+        section
+        for section in server.directories
+        if (section.regex.fullmatch(directory) if section.regex is not None else _same(section.pattern, directory))
+    )
+
+
+def _same(pattern: str, directory: str) -> bool:
+    return (pattern.rstrip("/") or "/") == directory
+
+
+def _check_link(x: Exchange, place: _Place, path: str) -> None:
+    """Refuse a symbolic link that Options does not let us follow; raises HTTPError 403."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return
+    if not stat.S_ISLNK(status.st_mode):
+        return
+    if place.links_by_owner:
+        try:
+            if os.stat(path).st_uid == status.st_uid:
+                return
+        except OSError:
+            pass
+    x.server.log(
+        Level.ERROR,
+        "core",
+        f"AH00037: Symbolic link not allowed or link target not accessible: {path}",
+        x,
+    )
+    raise HTTPError(403)
+
+
+def _file_walk(x: Exchange, sections: Sections) -> Sections:
+    """The <Files> and <FilesMatch> sections, of the server and inside of `sections`, that match the base name."""
+    filename = x.filename or ""
+    name = filename[filename.rfind("/") + 1 :]
+    candidates = [*x.server.files, *(inner for section in sections for inner in section.files)]
+    return tuple(section for section in candidates if _file_matches(section, name, x))
+
+
+def _file_matches(section: Section, name: str, x: Exchange) -> bool:
+    if section.kind is SectionKind.FILES_MATCH:
+        return _captured(section.regex, name, x)
+    if section.regex is not None:
+        return section.regex.fullmatch(name) is not None
+    return section.pattern == name
+
+
+def _location_matches(section: Section, uri: str, x: Exchange) -> bool:
+    if section.kind is SectionKind.LOCATION_MATCH:
+        return _captured(section.regex, uri, x)
+    if section.regex is not None:
+        return section.regex.fullmatch(uri) is not None
+    pattern = section.pattern
+    if not uri.startswith(pattern):
+        return False
+    return pattern.endswith("/") or len(uri) == len(pattern) or uri[len(pattern)] == "/" or not pattern
+
+
+def _captured(regex: re.Pattern[str] | None, text: str, x: Exchange) -> bool:
+    """True where the expression is found; its named groups become MATCH_NAME in the environment."""
+    match = regex.search(text) if regex is not None else None
+    if match is None:
+        return False
+    for name, value in match.groupdict().items():
+        if value is not None:
+            x.env[f"MATCH_{name.upper()}"] = value
+    return True
+
+
+def _if_walk(x: Exchange, sections: Sections) -> Sections:
+    """The <If>, <ElseIf> and <Else> sections whose condition holds for this request."""
+    candidates = [*x.server.ifs, *(inner for section in sections for inner in section.ifs)]
+    if not candidates:
+        return ()
+    chosen: list[Section] = []
+    taken = False
+    for section in candidates:
+        if section.branch == "If":
+            taken = False
+        if taken:
+            continue
+        if section.branch == "Else" or section.condition(x):
+            taken = True
+            chosen.append(section)
+    return tuple(chosen)

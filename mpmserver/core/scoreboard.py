@@ -1,0 +1,368 @@
+"""The scoreboard: what every process and worker is doing, in one memory file per generation.
+
+Layout: a header that describes the fields as JSON (so that a newer program can read an older one's board after
+an exec), a few words of the parent's, a table of processes and a table of workers (`threads` slots for each
+process; the event listener has one of its own). Fields are 64-bit words or fixed-size texts.
+
+Invariants: a slot has one writer (a worker's thread; for a process, its child once it runs, the parent before
+and after), there are no locks, and a reader may see a slot between two of its words. A word is written whole.
+Totals live in the slots and stay there when another child takes a slot over; when the last process of an older
+generation is gone the parent folds its totals into the current board and marks the old one as folded.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+MAGIC: Final = b"MPMSCORE"
+WORD: Final = 8
+
+STATUS_LETTERS: Final = ".S_RWKLDCGI"
+"""Open slot, starting, ready, reading, writing, keep-alive, logging, DNS, closing, graceful, idle cleanup."""
+
+DEAD, STARTING, READY, READING, WRITING, KEEPALIVE, LOGGING, DNS, CLOSING, GRACEFUL, IDLE_KILL = map(ord, STATUS_LETTERS)
+
+# A process's state.
+ABSENT, STARTED, RUNNING, STOPPING = range(4)
+
+GLOBAL_FIELDS: Final = (
+    "restart_time", "folded", "base_accesses", "base_bytes", "base_duration", "config_generation",
+)  # fmt: skip
+PROCESS_FIELDS: Final = (
+    "pid", "generation", "state", "quiescing", "not_accepting", "started", "connections", "write_completion",
+    "keep_alive", "lingering", "suspended", "cpu_user", "cpu_system",
+)  # fmt: skip
+WORKER_FIELDS: Final = (
+    "status", "access_count", "bytes_served", "duration", "my_access_count", "my_bytes_served", "conn_count",
+    "conn_bytes", "start_time", "stop_time", "last_duration",
+)  # fmt: skip
+TEXT_FIELDS: Final = (("client", 64), ("vhost", 64), ("request", 256))
+
+_STATUS = WORKER_FIELDS.index("status")
+_ACCESSES = WORKER_FIELDS.index("access_count")
+_BYTES = WORKER_FIELDS.index("bytes_served")
+_DURATION = WORKER_FIELDS.index("duration")
+_MY_ACCESSES = WORKER_FIELDS.index("my_access_count")
+_MY_BYTES = WORKER_FIELDS.index("my_bytes_served")
+_CONN_ACCESSES = WORKER_FIELDS.index("conn_count")
+_CONN_BYTES = WORKER_FIELDS.index("conn_bytes")
+_START = WORKER_FIELDS.index("start_time")
+_STOP = WORKER_FIELDS.index("stop_time")
+_LAST_DURATION = WORKER_FIELDS.index("last_duration")
+_TEXT = struct.Struct("".join(f"{size}s" for _name, size in TEXT_FIELDS))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    """A process as a reader sees it: the PROCESS_FIELDS by name (`view["pid"]`), times in microseconds."""
+
+    slot: int
+    values: dict[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.values.get(name, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as a reader sees it: WORKER_FIELDS as `values`, TEXT_FIELDS as `texts`; times in microseconds."""
+
+    process: int
+    thread: int
+    values: dict[str, int]
+    texts: dict[str, str]
+
+    @property
+    def letter(self) -> str:
+        """The status as mod_status shows it."""
+        return chr(self.values.get("status", 0) or DEAD)
+
+    def __getitem__(self, name: str) -> int:
+        return self.values.get(name, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all generations: requests, bytes, and microseconds spent on them."""
+
+    accesses: int
+    bytes_served: int
+    duration: int
+
+
+class WorkerSlot:
+    """A worker's own entry; called by its thread only, on every request."""
+
+    __slots__ = ("_buffer", "_text_at", "_words")
+
+    def __init__(self, buffer: mmap.mmap, words: memoryview, text_at: int) -> None:
+        self._buffer = buffer
+        self._words = words
+        self._text_at = text_at
+
+    def busy(self, status: int) -> None:
+        """Show another status (READING, WRITING, ...)."""
+        self._words[_STATUS] = status
+
+    def connected(self) -> None:
+        """A new connection: its counters start again."""
+        words = self._words
+        words[_CONN_ACCESSES] = 0
+        words[_CONN_BYTES] = 0
+
+    def request(self, client: bytes, vhost: bytes, request_line: bytes) -> None:
+        """A request has been read: it starts now and shows as being written. Texts are cut to their field."""
+        words = self._words
+        words[_STATUS] = WRITING
+        words[_START] = time.time_ns() // 1000
+        _TEXT.pack_into(self._buffer, self._text_at, client, vhost, request_line)
+
+    def done(self, sent: int, duration: int) -> None:
+        """A request is over: `sent` bytes, `duration` microseconds."""
+        words = self._words
+        words[_ACCESSES] += 1
+        words[_MY_ACCESSES] += 1
+        words[_CONN_ACCESSES] += 1
+        words[_BYTES] += sent
+        words[_MY_BYTES] += sent
+        words[_CONN_BYTES] += sent
+        words[_DURATION] += duration
+        words[_LAST_DURATION] = duration
+        words[_STOP] = time.time_ns() // 1000
+
+    def start(self) -> None:
+        """A new child took the process slot over: its own counters start again, the totals stay."""
+        words = self._words
+        for field in (_MY_ACCESSES, _MY_BYTES, _CONN_ACCESSES, _CONN_BYTES, _START, _LAST_DURATION):
+            words[field] = 0
+        _TEXT.pack_into(self._buffer, self._text_at, b"", b"", b"")
+        words[_STATUS] = STARTING
+
+
+class ProcessSlot:
+    """A process's own entry: `slot["connections"] = 12`."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+
+    def __setitem__(self, name: str, value: int) -> None:
+        self._words[PROCESS_FIELDS.index(name)] = value
+
+    def __getitem__(self, name: str) -> int:
+        value: int = self._words[PROCESS_FIELDS.index(name)]
+        return value
+
+    def connections(self, all_of_them: int, write_completion: int, keep_alive: int, lingering: int) -> None:
+        """What a process of an MPM that parks connections holds; called once per wake-up."""
+        words = self._words
+        words[_CONNECTIONS] = all_of_them
+        words[_CONNECTIONS + 1] = write_completion
+        words[_CONNECTIONS + 2] = keep_alive
+        words[_CONNECTIONS + 3] = lingering
+
+
+_CONNECTIONS = PROCESS_FIELDS.index("connections")
+
+
+class Scoreboard:
+    """One generation's board. `create` makes one, `attach` opens one that a parent before an exec made."""
+
+    __slots__ = ("_buffer", "_layout", "_worker_words", "fd", "generation", "older", "processes", "threads")
+
+    def __init__(self, fd: int, buffer: mmap.mmap, layout: dict[str, Any]) -> None:
+        self.fd = fd
+        self.processes: int = layout["processes"]
+        self.threads: int = layout["threads"]
+        """Worker slots for each process."""
+        self.generation: int = layout["generation"]
+        self.older: tuple[Scoreboard, ...] = ()
+        """Boards of generations that still have processes, oldest first; set by the parent before a fork."""
+        self._buffer = buffer
+        self._layout = layout
+        self._worker_words = len(layout["worker"]) * WORD
+
+    @classmethod
+    def create(cls, processes: int, threads: int, generation: int) -> Scoreboard:
+        """Make the board of a new generation; raises OSError where memory is short."""
+        layout: dict[str, Any] = {
+            "processes": processes, "threads": threads, "generation": generation, "global": GLOBAL_FIELDS,
+            "process": PROCESS_FIELDS, "worker": WORKER_FIELDS, "text": TEXT_FIELDS,
+        }  # fmt: skip
+        header = json.dumps(layout).encode()
+        header = struct.pack("8sQ", MAGIC, len(header)) + header
+        board = _Sizes(layout)
+        fd = os.memfd_create(f"scoreboard-{generation}", os.MFD_CLOEXEC)
+        os.ftruncate(fd, board.total)
+        os.pwrite(fd, header, 0)
+        self = cls(fd, mmap.mmap(fd, board.total), layout)
+        self.set_global("restart_time", time.time_ns() // 1000)
+        return self
+
+    @classmethod
+    def attach(cls, fd: int) -> Scoreboard:
+        """Open a board by its descriptor; raises ValueError where it is none."""
+        magic, size = struct.unpack("8sQ", os.pread(fd, 16, 0))
+        if magic != MAGIC:
+            raise ValueError("not a scoreboard")
+        layout = json.loads(os.pread(fd, size, 16))
+        return cls(fd, mmap.mmap(fd, _Sizes(layout).total), layout)
+
+    def close(self) -> None:
+        """Give the descriptor back; the mapping goes with its last reader."""
+        os.close(self.fd)
+
+    # Writing
+
+    def worker(self, process: int, thread: int) -> WorkerSlot:
+        """The entry of one worker, to write."""
+        at = self._worker_at(process, thread)
+        words = memoryview(self._buffer)[at : at + self._worker_words].cast("Q")
+        return WorkerSlot(self._buffer, words, at + self._worker_words)
+
+    def process(self, process: int) -> ProcessSlot:
+        """The entry of one process, to write."""
+        at = self._process_at(process)
+        return ProcessSlot(memoryview(self._buffer)[at : at + len(PROCESS_FIELDS) * WORD].cast("Q"))
+
+    def set_global(self, name: str, value: int) -> None:
+        """Write a word of the parent's."""
+        struct.pack_into("Q", self._buffer, self._global_at(name), value)
+
+    def claim(self, process: int, pid: int) -> None:
+        """The parent has started `pid` in a slot."""
+        slot = self.process(process)
+        for name in PROCESS_FIELDS[3:]:
+            slot[name] = 0
+        slot["started"] = time.time_ns() // 1000
+        slot["generation"] = self.generation
+        slot["state"] = STARTED
+        slot["pid"] = pid
+
+    def release(self, process: int) -> None:
+        """The process of a slot has ended: the slot is open, its totals stay."""
+        slot = self.process(process)
+        slot["state"] = ABSENT
+        slot["pid"] = 0
+        for thread in range(self.threads):
+            self.worker(process, thread).busy(DEAD)
+
+    def fold(self, older: Scoreboard) -> None:
+        """Take over the totals of a generation that has no process left."""
+        totals = older.own_totals()
+        base = self._base()
+        older.set_global("folded", 1)
+        self.set_global("base_accesses", base.accesses + totals.accesses)
+        self.set_global("base_bytes", base.bytes_served + totals.bytes_served)
+        self.set_global("base_duration", base.duration + totals.duration)
+
+    def inherit(self, former: Scoreboard) -> None:
+        """Begin where an older board's counts began: with the time of the restart that zeroed them."""
+        self.set_global("restart_time", former.get_global("restart_time"))
+
+    # Reading
+
+    def get_global(self, name: str) -> int:
+        """A word of the parent's; 0 where the program that made this board had no such field."""
+        if name not in self._layout["global"]:
+            return 0
+        value: int = struct.unpack_from("Q", self._buffer, self._global_at(name))[0]
+        return value
+
+    def process_view(self, process: int) -> ProcessView:
+        names = self._layout["process"]
+        values = struct.unpack_from(f"{len(names)}Q", self._buffer, self._process_at(process))
+        return ProcessView(process, dict(zip(names, values, strict=True)))
+
+    def processes_view(self) -> Iterator[ProcessView]:
+        """Every process slot, open ones included (`state` is ABSENT)."""
+        return (self.process_view(process) for process in range(self.processes))
+
+    def worker_view(self, process: int, thread: int) -> WorkerView:
+        at = self._worker_at(process, thread)
+        names = self._layout["worker"]
+        values = struct.unpack_from(f"{len(names)}Q", self._buffer, at)
+        at += self._worker_words
+        texts = {}
+        for name, size in self._layout["text"]:
+            raw = bytes(self._buffer[at : at + size])
+            texts[name] = raw.partition(b"\0")[0].decode("utf-8", "replace")
+            at += size
+        return WorkerView(process, thread, dict(zip(names, values, strict=True)), texts)
+
+    def statuses(self, process: int) -> bytes:
+        """The status letters of a process's workers, in order: what spare keeping counts."""
+        buffer = self._buffer
+        first = self._worker_at(process, 0) + self._layout["worker"].index("status") * WORD
+        step = _Sizes(self._layout).worker
+        return bytes(buffer[first + thread * step] or DEAD for thread in range(self.threads))
+
+    def own_totals(self) -> Totals:
+        """The sums over this generation, with what it took over from folded ones."""
+        base = self._base()
+        accesses, sent, duration = base.accesses, base.bytes_served, base.duration
+        for process in range(self.processes):
+            for thread in range(self.threads):
+                view = self.worker_view(process, thread)
+                accesses += view["access_count"]
+                sent += view["bytes_served"]
+                duration += view["duration"]
+        return Totals(accesses, sent, duration)
+
+    def totals(self) -> Totals:
+        """The sums over all generations."""
+        parts = [self.own_totals(), *(board.own_totals() for board in self.generations()[:-1])]
+        return Totals(
+            sum(part.accesses for part in parts),
+            sum(part.bytes_served for part in parts),
+            sum(part.duration for part in parts),
+        )
+
+    def generations(self) -> tuple[Scoreboard, ...]:
+        """All boards that still count, this one last."""
+        return (*(board for board in self.older if not board.get_global("folded")), self)
+
+    # Where things are
+
+    def _base(self) -> Totals:
+        return Totals(
+            self.get_global("base_accesses"), self.get_global("base_bytes"), self.get_global("base_duration")
+        )
+
+    def _global_at(self, name: str) -> int:
+        at: int = _Sizes(self._layout).header + self._layout["global"].index(name) * WORD
+        return at
+
+    def _process_at(self, process: int) -> int:
+        if not 0 <= process < self.processes:
+            raise IndexError(process)
+        sizes = _Sizes(self._layout)
+        return sizes.process_table + process * sizes.process
+
+    def _worker_at(self, process: int, thread: int) -> int:
+        if not (0 <= process < self.processes and 0 <= thread < self.threads):
+            raise IndexError((process, thread))
+        sizes = _Sizes(self._layout)
+        return sizes.worker_table + (process * self.threads + thread) * sizes.worker
+
+
+class _Sizes:
+    """Offsets and sizes in bytes that follow from a layout."""
+
+    __slots__ = ("header", "process", "process_table", "total", "worker", "worker_table")
+
+    def __init__(self, layout: dict[str, Any]) -> None:
+        self.header = 4096
+        self.process = len(layout["process"]) * WORD
+        self.worker = len(layout["worker"]) * WORD + sum(size for _name, size in layout["text"])
+        self.process_table = self.header + len(layout["global"]) * WORD
+        self.worker_table = self.process_table + layout["processes"] * self.process
+        self.total = self.worker_table + layout["processes"] * layout["threads"] * self.worker

@@ -1,0 +1,153 @@
+"""A compiled configuration: servers with finished settings, ready to be asked by requests.
+
+`Site` is made once in the parent (`Site(configuration)`) and inherited by every child through fork; nothing
+in it changes afterwards but the bounded caches of merged settings, which belong to the process.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from mpmserver.config.build import Configuration
+from mpmserver.config.node import Origin
+from mpmserver.config.sections import Applied, HostConfig, Section, SectionKind
+from mpmserver.config.settings import Settings
+from mpmserver.core.module import Module, Phase
+from mpmserver.core.plan import Plan, Steps, sort_hooks
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.limits import HeadLimits
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+
+S = TypeVar("S", bound=Settings)
+Tables = dict[type[Settings], Settings]
+MERGED_CACHE_SIZE = 4096
+
+
+class ErrorLog(Protocol):
+    """Where a server's error messages go."""
+
+    def write(self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None) -> None:
+        """Write one message; `message` begins with its AH number where Apache's has one ("AH00128: ...")."""
+
+
+class Merged:
+    """The finished settings of one combination of sections: `merged[MimeDir].types`.
+
+    Equal combinations give the same object, so a request can compare by identity. `sections` are those that
+    were merged, outermost first; their `applied` lists lead back to the directives.
+    """
+
+    __slots__ = ("plan", "sections", "server", "tables")
+
+    def __init__(self, server: Server, sections: tuple[Section, ...], tables: Tables, hooks: dict[Phase, Steps]) -> None:
+        self.server = server
+        self.sections = sections
+        self.tables = tables
+        self.plan = Plan(hooks, self)
+
+    def __getitem__(self, kind: type[S]) -> S:
+        return self.tables[kind]  # type: ignore[return-value]
+
+    def origins(self, module: str) -> tuple[Applied, ...]:
+        """The directives of one module that these settings were made from."""
+        return tuple(use for section in self.sections for use in section.applied if use.module == module)
+
+
+class Server:
+    """The main server or a virtual host: `server[CoreServer].timeout`; `defaults` is what holds outside of sections."""
+
+    __slots__ = (
+        "_cache", "config", "defaults", "directories", "directory_matches", "error_log", "files", "head_limits",
+        "ifs", "index", "is_virtual", "locations", "name_bytes", "origin", "site", "tables",
+    )  # fmt: skip
+
+    def __init__(self, site: Site, index: int, config: HostConfig) -> None:
+        main = site.configuration.main
+        self.site = site
+        self.index = index
+        self.config = config
+        self.is_virtual = config is not main
+        self.origin: Origin = config.origin
+        layers = [main] if not self.is_virtual else [main, config]
+        self.tables = _finish(site.server_kinds, [layer.tables for layer in layers])
+        core = self[CoreServer]
+        self.name_bytes = f"{core.server_name or ''}:{core.server_port}".encode()
+        """What the scoreboard calls it."""
+        self.head_limits = HeadLimits(
+            line=core.limit_request_line,
+            fields=core.limit_request_fields,
+            field_size=core.limit_request_field_size,
+            strict=core.http_strict,
+            require_methods="RegisteredMethods" if core.http_registered_methods else "LenientMethods",
+            allow09=core.http_allow_09,
+        )
+        self.error_log: ErrorLog | None = None
+        directories = [section for layer in layers for section in layer.directories]
+        self.directories = sorted(
+            (section for section in directories if section.kind is SectionKind.DIRECTORY),
+            key=lambda section: section.pattern.rstrip("/").count("/"),
+        )
+        self.directory_matches = [section for section in directories if section.kind is SectionKind.DIRECTORY_MATCH]
+        self.files = [section for layer in layers for section in layer.files]
+        self.locations = [section for layer in layers for section in layer.locations]
+        self.ifs = [section for layer in layers for section in layer.ifs]
+        self._cache: OrderedDict[tuple[Section, ...], Merged] = OrderedDict()
+        self.defaults = self.merge(tuple(layer.defaults for layer in layers))
+
+    def __getitem__(self, kind: type[S]) -> S:
+        return self.tables[kind]  # type: ignore[return-value]
+
+    def merge(self, sections: tuple[Section, ...]) -> Merged:
+        """Return the merged settings of these sections, outermost first; the same object for the same sections."""
+        cache = self._cache
+        found = cache.get(sections)
+        if found is None:
+            tables = _finish(self.site.dir_kinds, [section.tables for section in sections])
+            found = cache[sections] = Merged(self, sections, tables, self.site.hooks)
+            if len(cache) > MERGED_CACHE_SIZE:
+                cache.popitem(last=False)
+        return found
+
+    def log(self, level: Level, module: str, message: str, exchange: Exchange | None = None) -> None:
+        """Write to this server's error log where its LogLevel (of the module, the section) lets it."""
+        if self.error_log is not None:
+            self.error_log.write(self, level, module, message, exchange)
+
+
+class Site:
+    """All servers of one configuration, the modules, and the order of their hooks."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.modules: tuple[Module, ...] = tuple(configuration.modules)
+        self.server_kinds = _kinds([module.server_settings for module in self.modules], CoreServer)
+        self.dir_kinds = _kinds([module.dir_settings for module in self.modules], None)
+        self.hooks = sort_hooks(self.modules)
+        self.providers: dict[tuple[str, str], Any] = {
+            key: value for module in self.modules for key, value in module.providers.items()
+        }
+        self.filters = {filter.name.lower(): filter for module in self.modules for filter in module.filters}
+        self.main = Server(self, 0, configuration.main)
+        self.servers = (
+            self.main,
+            *(Server(self, index, host) for index, host in enumerate(configuration.virtual_hosts, 1)),
+        )
+
+
+def _kinds(kinds: list[type[Settings] | None], also: type[Settings] | None) -> tuple[type[Settings], ...]:
+    return tuple(dict.fromkeys(kind for kind in (*kinds, also) if kind is not None))
+
+
+def _finish(kinds: tuple[type[Settings], ...], layers: list[Tables]) -> Tables:
+    """Merge the layers of each kind, outermost first, and fill in defaults."""
+    finished: Tables = {}
+    for kind in kinds:
+        present = [layer[kind] for layer in layers if kind in layer]
+        merged: Settings = present[0] if present else kind()
+        for layer in present[1:]:
+            merged = kind.merge(merged, layer)
+        finished[kind] = merged.finished()
+    return finished

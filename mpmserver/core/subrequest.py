@@ -1,0 +1,95 @@
+"""Subrequests: what would the answer be for another URI or file, without sending it.
+
+Each returns a new Exchange on which all phases up to FIXUP have run; its `status` is 200 where it could be served,
+the error's otherwise. Nothing is logged as an access and no handler runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+
+from mpmserver.core.exchange import Exchange
+from mpmserver.core.module import InternalRedirect
+from mpmserver.core.pipeline import after_walk, crashed, phases
+from mpmserver.core.redirect import redirected, successor
+from mpmserver.core.settings import CoreServer
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.uri import escape_path
+
+Run = Callable[[Exchange], Awaitable[object]]
+
+
+async def lookup_uri(x: Exchange, uri: str, method: str = "GET") -> Exchange:
+    """Look up a URI (raw path and optional ?query; relative ones lead on from `x.uri`'s directory)."""
+    if not uri.startswith("/"):
+        uri = escape_path(x.uri[: x.uri.rfind("/") + 1]) + uri
+    sub = _subrequest(x, uri, method)
+    return await _run(sub, phases)
+
+
+async def lookup_file(x: Exchange, path: str) -> Exchange:
+    """Look up a file by name (absolute, or relative to the directory of `x.filename`) without translation."""
+    directory = (x.filename or "/")[: (x.filename or "/").rfind("/") + 1]
+    full = os.path.normpath(os.path.join(directory, path))
+    relative = full[len(directory) :] if full.startswith(directory) else None
+    uri = x.uri[: x.uri.rfind("/") + 1] + relative if relative is not None else ""
+    sub = _subrequest(x, escape_path(uri), "GET")
+    sub.uri = uri
+    sub.filename = full
+    return await _run(sub, _walk_only)
+
+
+async def _walk_only(sub: Exchange) -> object:
+    sub.world.resolver.map_to_storage(sub)
+    return await after_walk(sub)
+
+
+def _subrequest(x: Exchange, uri: str, method: str) -> Exchange:
+    sub = successor(x, uri)
+    sub.main = x
+    sub.method = method
+    sub.redirects = x.redirects + 1
+    sub.env = dict(x.env)
+    sub.notes = {}
+    return sub
+
+
+async def _run(sub: Exchange, phases_of: Run) -> Exchange:
+    limit = sub.server[CoreServer].limit_subrequests
+    if sub.redirects > max(limit, sub.server[CoreServer].limit_internal_redirects):
+        sub.status = 500
+        return sub
+    try:
+        outcome = await phases_of(sub)
+        while isinstance(outcome, InternalRedirect):
+            main, sub = sub.main, redirected(sub, outcome.uri)
+            sub.main = main
+            outcome = await phases(sub)
+        if outcome is not None:
+            sub.status = getattr(outcome, "status", 200)
+    except HTTPError as error:
+        for name, value in error.headers:
+            sub.err_headers_out.set(name, value)
+        sub.status = error.status
+    except Exception:
+        sub.status = crashed(sub).status
+    return sub
+
+
+def fast_redirect(x: Exchange, sub: Exchange) -> None:
+    """Let `x` go on as what the subrequest found (mod_dir's index): no new Exchange, no new checks."""
+    x.uri, x.filename, x.path_info, x.finfo = sub.uri, sub.filename, sub.path_info, sub.finfo
+    x.args = sub.args
+    x.settings, x.plan = sub.settings, sub.plan
+    x.handler, x.content_type, x.charset = sub.handler, sub.content_type, sub.charset
+    x.content_encoding, x.content_languages = sub.content_encoding, sub.content_languages
+    x.no_cache, x.no_local_copy = sub.no_cache, sub.no_local_copy
+    x.filters = sub.filters
+    x.used_path_info = sub.used_path_info
+    for name, value in sub.headers_out.items():
+        x.headers_out.add(name, value)
+    for name, value in sub.err_headers_out.items():
+        x.err_headers_out.add(name, value)
+    x.env = {**x.env, **sub.env}
+    x.notes.update(sub.notes)

@@ -1,0 +1,33 @@
+"""What the requests of one process share; made in each child after the fork, and in tests without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.config.expand import ReadContext
+from mpmserver.core.htaccess import HtaccessFiles
+from mpmserver.core.reaper import Reaper
+from mpmserver.core.resolve import Resolver
+from mpmserver.core.vhost import VhostTable, compile_vhosts
+from mpmserver.http.dates import DateCache
+
+if TYPE_CHECKING:
+    from mpmserver.core.child import Child
+    from mpmserver.core.site import Site
+
+
+class World:
+    """The site with its walks, virtual hosts and clock.
+
+    `child` is the process's side of the scoreboard and the logs, None where requests run without a server.
+    """
+
+    __slots__ = ("child", "dates", "hosts", "reaper", "resolver", "site")
+
+    def __init__(self, site: Site, read_context: ReadContext, child: Child | None = None) -> None:
+        self.site = site
+        self.child = child
+        self.hosts: VhostTable = compile_vhosts(site)
+        self.resolver = Resolver(HtaccessFiles(read_context))
+        self.dates = DateCache()
+        self.reaper = Reaper()

@@ -1,0 +1,44 @@
+"""One request as its client sent it: frozen, made by ``head.parse_head`` and read by everything."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpmserver.http.framing import Chunked, Framing, Length, NoBody
+from mpmserver.http.headers import Headers
+from mpmserver.http.uri import Target
+
+__all__ = ["Chunked", "Framing", "Length", "NoBody", "Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A parsed request head.
+
+    ``target`` and ``request_line`` are as received (``request_line`` is what ``%r`` logs; latin-1 text),
+    ``uri`` is the parsed target. ``host`` is the host name the client meant, in lower case and without
+    port, from an absolute target or else from Host; ``port`` the port it named there, or None.
+    ``keep_alive`` says whether the client's side allows another request after this one, and
+    ``keep_alive_asked`` that it said so in a Connection field (Apache then answers with one).
+    ``head_bytes`` is the head's size on the wire, with the blank lines before it.
+    """
+
+    method: str
+    target: str
+    protocol: str
+    version: tuple[int, int]
+    headers: Headers
+    request_line: str
+    head_bytes: int
+    uri: Target
+    host: str | None
+    port: int | None
+    keep_alive: bool
+    keep_alive_asked: bool
+    expect_continue: bool
+    framing: Framing
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows the head (a Content-Length of 0 is none)."""
+        framing = self.framing
+        return not (framing.octets == 0 if isinstance(framing, Length) else isinstance(framing, NoBody))

@@ -1,0 +1,100 @@
+"""Status codes and Apache's words for them; which statuses end a connection. A table, used by every layer."""
+from __future__ import annotations
+
+from types import MappingProxyType
+
+_WORDS = """
+100 Continue
+101 Switching Protocols
+102 Processing
+103 Early Hints
+200 OK
+201 Created
+202 Accepted
+203 Non-Authoritative Information
+204 No Content
+205 Reset Content
+206 Partial Content
+207 Multi-Status
+208 Already Reported
+226 IM Used
+300 Multiple Choices
+301 Moved Permanently
+302 Found
+303 See Other
+304 Not Modified
+305 Use Proxy
+307 Temporary Redirect
+308 Permanent Redirect
+400 Bad Request
+401 Unauthorized
+402 Payment Required
+403 Forbidden
+404 Not Found
+405 Method Not Allowed
+406 Not Acceptable
+407 Proxy Authentication Required
+408 Request Timeout
+409 Conflict
+410 Gone
+411 Length Required
+412 Precondition Failed
+413 Request Entity Too Large
+414 Request-URI Too Long
+415 Unsupported Media Type
+416 Requested Range Not Satisfiable
+417 Expectation Failed
+418 I'm A Teapot
+421 Misdirected Request
+422 Unprocessable Entity
+423 Locked
+424 Failed Dependency
+425 Too Early
+426 Upgrade Required
+428 Precondition Required
+429 Too Many Requests
+431 Request Header Fields Too Large
+451 Unavailable For Legal Reasons
+500 Internal Server Error
+501 Not Implemented
+502 Bad Gateway
+503 Service Unavailable
+504 Gateway Timeout
+505 HTTP Version Not Supported
+506 Variant Also Negotiates
+507 Insufficient Storage
+508 Loop Detected
+510 Not Extended
+511 Network Authentication Required
+"""
+
+LINES: MappingProxyType[int, str] = MappingProxyType({int(line[:3]): line for line in _WORDS.split("\n") if line})
+
+# Apache's ap_status_drops_connection: after these what the client still sends cannot be told from a request.
+_DROPS_CONNECTION = frozenset({400, 408, 411, 413, 414, 500, 501, 503})
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+def status_line(status: int) -> str:
+    """``"404 Not Found"``. A code that Apache has no words for is named by its number alone."""
+    return LINES.get(status) or f"{status} Status {status}"
+
+
+def reason(status: int) -> str:
+    """The reason phrase alone: ``"Not Found"``."""
+    return status_line(status)[4:]
+
+
+def is_known(status: int) -> bool:
+    """Whether Apache has words for this code."""
+    return status in LINES
+
+
+def drops_connection(status: int) -> bool:
+    """Whether an answer with this status is the last one of its connection."""
+    return status in _DROPS_CONNECTION
+
+
+def has_no_body(status: int) -> bool:
+    """Whether an answer with this status never carries content (RFC 9110 6.4.1)."""
+    return status < 200 or status in _WITHOUT_BODY

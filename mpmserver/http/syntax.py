@@ -1,0 +1,19 @@
+"""Character classes of RFC 9110 5.6 that several parsers share."""
+from __future__ import annotations
+
+import re
+
+TCHAR = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
+"""The characters of a token (RFC 9110 5.6.2), for use inside a regular expression's brackets."""
+
+TOKEN = re.compile(f"[{TCHAR}]+")
+
+
+def has_token(value: str, token: re.Pattern[str]) -> bool:
+    """Whether a field value holds a token; ``token`` comes from ``token_pattern``."""
+    return token.search(value) is not None
+
+
+def token_pattern(token: str) -> re.Pattern[str]:
+    """A pattern that finds ``token`` as Apache does: any separator ends a token, not only a comma."""
+    return re.compile(rf"(?<![{TCHAR}\x80-\xff]){re.escape(token)}(?![{TCHAR}\x80-\xff])", re.IGNORECASE | re.ASCII)

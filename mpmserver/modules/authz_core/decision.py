@@ -1,0 +1,54 @@
+"""The hooks: first without a user, so that who needs none is not asked for a password; then with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.auth import Authz, auth_type, note_failure
+from mpmserver.core.module import HANDLED, Handled
+from mpmserver.core.settings import Level
+from mpmserver.http.errors import HTTPError
+from mpmserver.modules.authz_core.requirements import AuthzDir, decide
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+
+
+async def authorize_userless(x: Exchange) -> Handled | None:
+    """Decide what can be decided without a user; declines where one could help."""
+    return await _authorize(x, after_authn=False)
+
+
+async def authorize_user(x: Exchange) -> Handled | None:
+    """Decide for the authenticated user."""
+    return await _authorize(x, after_authn=True)
+
+
+async def _authorize(x: Exchange, after_authn: bool) -> Handled | None:
+    section = x.settings[AuthzDir]
+    if section.tree is None:
+        return HANDLED
+    verdict = await decide(x, section.tree)
+    if verdict is Authz.GRANTED:
+        return HANDLED
+    if verdict is Authz.GENERAL_ERROR:
+        raise HTTPError(500)
+    if verdict is Authz.DENIED_NO_USER:
+        if not after_authn:
+            return None
+        _log(x, f"AH01629: authorization failure (no authenticated user): {x.uri}")
+        note_failure(x)
+        raise HTTPError(401)
+    if not after_authn or auth_type(x) is None:
+        what = x.filename if x.filename else f"uri {x.uri}"
+        _log(x, f"AH01630: client denied by server configuration: {what}")
+        raise HTTPError(403)
+    _log(x, f'AH01631: user {x.user}: authorization failure for "{x.uri}": ')
+    if section.forbidden_on_failure:
+        raise HTTPError(403)
+    note_failure(x)
+    raise HTTPError(401)
+
+
+def _log(x: Exchange, message: str) -> None:
+    x.server.log(Level.ERROR, "authz_core", message, x)

@@ -1,0 +1,36 @@
+"""The settings of mod_log_config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mpmserver.config.node import Origin
+from mpmserver.config.settings import Settings, setting
+
+COMMON = '%h %l %u %t "%r" %>s %b'
+
+
+@dataclass(frozen=True, slots=True)
+class CustomLog:
+    """One CustomLog, TransferLog or GlobalLog as written; `format` is None for the default LogFormat's."""
+
+    target: str
+    format: str | None
+    variable: str | None
+    negate: bool
+    origin: Origin
+
+
+@dataclass(slots=True)
+class LogServer(Settings):
+    """Logs, formats by nickname, and what `open_logs` made of them."""
+
+    formats: dict[str, str] = setting({}, merge="update")
+    default_format: str = setting(COMMON)
+    logs: tuple[CustomLog, ...] = setting(())
+    """A virtual host with logs of its own has none of the main server's."""
+    global_logs: tuple[CustomLog, ...] = setting(())
+    buffered: bool = setting(False)
+    compiled: tuple[Any, ...] = setting(())
+    """(variable, negate, format function, sink's write) of each log."""

@@ -1,0 +1,1 @@
+"""Multi-processing modules: policies for waiting."""

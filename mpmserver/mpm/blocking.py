@@ -1,0 +1,172 @@
+"""A thread that blocks: it waits for a connection, serves it to its end, and waits again.
+
+prefork runs one of these in each process, worker a number of them as threads. A thread waits in an epoll of its own
+for the listeners (EPOLLEXCLUSIVE, so that a new connection wakes one thread of all processes) and for the bell's
+`leave_fd`, then accepts without blocking: a thread in accept() could not be told to leave.
+
+A thread that serves blocks in recv() and can't be told either, so each shows in its `Seat` what it is doing, and
+whoever rings the bell goes round: a connection that idles between two requests is ended by shutting its reading side
+down (the next recv() gives the end of the stream); on a stop at once every connection is shut down altogether.
+Ownership: a Seat is written by its thread only; other threads read it and call nothing but `transport.interrupt`.
+A thread that was woken for a connection accepts it even when it has to leave: nobody else was woken for it.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mpmserver.core.scoreboard import DEAD, GRACEFUL, READY
+from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
+from mpmserver.mpm.bell import Bell, Order
+from mpmserver.mpm.driver import Blocking, Conversation, arrived, log_failure
+from mpmserver.mpm.quota import Quota
+from mpmserver.net.waits import TimedOut, TimeoutClass
+from mpmserver.serve.connection import READ_SIZE, Outcome
+
+if TYPE_CHECKING:
+    from mpmserver.core.child import Child
+    from mpmserver.net.listen import Listener
+    from mpmserver.serve.connection import Connection
+
+
+class Seat:
+    """What one thread is doing: its connection, and whether that idles between two requests."""
+
+    __slots__ = ("connection", "idle")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.idle = False
+
+    def obey(self, order: Order) -> None:
+        """Make the thread notice an order; for any thread."""
+        connection = self.connection
+        if connection is None:
+            return
+        if order is Order.STOP:
+            connection.transport.interrupt(socket.SHUT_RDWR)
+        elif self.idle and not _has_data(connection.fd):
+            connection.transport.interrupt(socket.SHUT_RD)
+
+
+def _has_data(fd: int) -> bool:
+    """True where a request has arrived already: its thread is about to answer it, and will leave then."""
+    poll = select.poll()
+    try:
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        return True
+
+
+class BlockingThread:
+    """One thread's work; `run` returns when the process leaves or stops."""
+
+    __slots__ = ("_acceptor", "_bell", "_child", "_driver", "_listeners", "_quota", "_slot", "seat")
+
+    def __init__(
+        self, child: Child, listeners: Sequence[Listener], bell: Bell, acceptor: Acceptor, quota: Quota, number: int
+    ) -> None:
+        self._child = child
+        self._bell = bell
+        self._acceptor = acceptor
+        self._quota = quota
+        self._listeners = {listener.fd: listener for listener in listeners}
+        self._driver = Blocking(child, bell.stop_fd)
+        self._slot = child.worker(number)
+        self.seat = Seat()
+        self._slot.start()
+
+    def run(self) -> None:
+        """Serve connections, one after the other."""
+        try:
+            with select.epoll() as epoll:
+                for fd in self._listeners:
+                    epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+                epoll.register(self._bell.leave_fd, select.EPOLLIN)
+                while self._bell.order is Order.NONE:
+                    self._slot.busy(READY)
+                    for fd, _events in epoll.poll():
+                        if fd in self._listeners:
+                            self._take(self._listeners[fd])
+        except BaseException as failure:
+            log_failure(self._child, failure)
+            self._bell.give(Order.LEAVE)
+        finally:
+            self._slot.busy(DEAD)
+
+    def _take(self, listener: Listener) -> None:
+        """Accept one connection, if it is still there, and serve it."""
+        if self._bell.order is Order.STOP:
+            return
+        try:
+            connection = self._acceptor.accept(listener, self._slot)
+        except Shortage:
+            time.sleep(PAUSE_SECONDS)
+            return
+        if connection is None:
+            return
+        seat = self.seat
+        seat.connection = connection
+        if self._quota.used_up():
+            self._bell.give(Order.LEAVE)
+        try:
+            self._converse(connection)
+        finally:
+            seat.idle = False
+            seat.connection = None
+            connection.close()
+            self._child.flush_logs()
+
+    def _converse(self, connection: Connection) -> None:
+        """Receive and answer until the connection is closed."""
+        seat, child = self.seat, self._child
+        while True:
+            kind, seconds = connection.idle_timeout()
+            seat.idle = kind is TimeoutClass.KEEP_ALIVE
+            if self._bell.order is not Order.NONE and self._ends_idle(seat):
+                return
+            try:
+                data = connection.transport.recv_within(READ_SIZE, seconds)
+            except TimedOut:
+                connection.expired()
+                return
+            except OSError:
+                return
+            seat.idle = False
+            outcome: Outcome | Conversation = arrived(child, connection, data)
+            if not isinstance(outcome, Outcome):
+                outcome = self._driver.run(connection, outcome)
+            child.flush_logs()
+            if outcome is Outcome.CLOSED:
+                return
+
+    def _ends_idle(self, seat: Seat) -> bool:
+        """An order that was given while the last answer was on its way: an idle connection ends, a new one is read."""
+        if seat.idle:
+            self._slot.busy(GRACEFUL)
+        return seat.idle or self._bell.order is Order.STOP
+
+
+def start_watching(bell: Bell, seats: Sequence[Seat]) -> None:
+    """Start the thread that hears the bell and passes each order on to the threads that block."""
+    threading.Thread(target=_watch, args=(bell, seats), name="bell", daemon=True).start()
+
+
+def _watch(bell: Bell, seats: Sequence[Seat]) -> None:
+    poll = select.poll()
+    for fd in (*bell.fds, bell.leave_fd):
+        poll.register(fd, select.POLLIN)
+    while bell.order is not Order.STOP:
+        ready = tuple(fd for fd, _events in poll.poll())
+        order = bell.listen(ready)
+        for seat in seats:
+            if order is not Order.NONE:
+                seat.obey(order)
+        for fd in set(ready) - {bell.read_fd}:
+            poll.unregister(fd)  # these stay readable: once is enough

@@ -1,0 +1,347 @@
+"""The loop that reactor and event's listener share: accept, park, answer, park again.
+
+One thread runs it and owns the parking lot; other threads leave functions in `mail`. A wake-up is: what is ready, in
+the poller's order; coroutines that let the others go first (`sleep(0)`); what has expired; then the logs are written,
+once. While a connection is idle it is a record in the lot; only an answer that could not be given at once makes a
+`Task`. What differs between the two MPMs are the three methods at the end: what happens to a function that blocks, to
+a coroutine that is about to block, and whether connections may be accepted now.
+
+Leaving (graceful): listeners are closed, idle connections too unless their next request is here already, the others
+after their answer; connections that have not sent a request yet are given their time. Stopping: `Stopped` is thrown
+into every coroutine.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mpmserver.core.settings import Level
+from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
+from mpmserver.mpm.bell import Bell, Order
+from mpmserver.mpm.driver import Stopped, arrived, log_failure, step
+from mpmserver.mpm.parking import Mailbox, Parking, Task
+from mpmserver.mpm.pollers import OutOfDescriptors, Poller
+from mpmserver.mpm.quota import Quota
+from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, TimeoutClass, Wait, Work
+from mpmserver.serve.connection import READ_SIZE, Outcome
+
+if TYPE_CHECKING:
+    from mpmserver.core.child import Child
+    from mpmserver.core.scoreboard import WorkerSlot
+    from mpmserver.net.listen import Listener
+    from mpmserver.serve.connection import Connection
+
+ACCEPT_BATCH = 8
+"""Connections that one wake-up takes from one listener: enough to save polls, few enough to leave some to others."""
+GC_THRESHOLDS = (50_000, 20, 1000)
+"""A collection of thousands of parked coroutines takes milliseconds: rarely, and wholly only when nothing is to do."""
+TITLE_SECONDS = 1.0
+
+
+class Loop:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        child: Child,
+        poller: Poller,
+        listeners: Sequence[Listener],
+        bell: Bell,
+        slot: WorkerSlot,
+        quota: Quota,
+    ) -> None:
+        self.child = child
+        self.poller = poller
+        self.parking = Parking(poller)
+        self.mail = Mailbox()
+        self.open = 0
+        """Connections that are not closed."""
+        self.slot = slot
+        """The scoreboard entry of this thread."""
+        self.away: set[Task] = set()
+        """Coroutines that wait for another thread's result."""
+        self._bell = bell
+        self._listeners = {listener.fd: listener for listener in listeners}
+        self._acceptor = Acceptor(child, blocking=False)
+        self._quota = quota
+        self._queued: deque[Task] = deque()
+        self._orders: tuple[int, ...] = ()
+        self._accepting = False
+        self._accept_after = 0.0
+        self._obeyed = Order.NONE
+        self._shown = (0, 0.0)
+        self._counts = (0, 0, 0, 0)
+
+    # The loop
+
+    def run(self) -> None:
+        """Serve until told to stop and every connection is closed."""
+        gc.set_threshold(*GC_THRESHOLDS)
+        for fd in self._bell.fds:
+            self.parking.watch(fd, self._rung)
+        self.parking.watch(self._bell.leave_fd, self._rung)
+        self.parking.watch(self.mail.fd, self._mail)
+        self._choose_listening()
+        self.child.ready()
+        try:
+            while self._obeyed is Order.NONE or (self.open and self._obeyed is Order.LEAVE):
+                self._turn()
+        finally:
+            self._end()
+
+    def _turn(self) -> None:
+        parking = self.parking
+        events = self.poller.wait(self._patience())
+        parking.turn += 1
+        for fd, mask in events:
+            parked = parking.table[fd]
+            if parked is None:
+                parking.strays(fd)
+            elif type(parked) is Task:
+                self._ready(parked, events)
+            elif callable(parked):
+                parked(fd, mask)
+            else:
+                self._awake(parked)
+        for _each in range(len(self._queued)):
+            self.advance(self._queued.popleft())
+        now = time.monotonic()
+        if now >= parking.deadlines.next:
+            self._expire(now)
+        if self._bell.order is not self._obeyed:
+            self._obey(self._bell.order)
+        self._choose_listening()
+        self._report(now, idle=not events)
+        self.child.flush_logs()
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for events at most."""
+        if self._queued:
+            return 0.0
+        until = self.parking.deadlines.next
+        if not self._accepting and self._accept_after:
+            until = min(until, self._accept_after)
+        if until == float("inf"):
+            return None
+        return max(0.0, until - time.monotonic())
+
+    # Events
+
+    def _accept(self, fd: int, mask: int) -> None:
+        listener = self._listeners[fd]
+        for _each in range(ACCEPT_BATCH):
+            if not self.may_accept():
+                return
+            try:
+                connection = self._acceptor.accept(listener, self.slot)
+            except Shortage:
+                self._accept_after = time.monotonic() + PAUSE_SECONDS
+                return
+            if connection is None:
+                return
+            self.open += 1
+            try:
+                self.parking.adopt(connection)
+            except OutOfDescriptors as error:
+                self._close(connection)
+                self.child.site.main.log(Level.ERROR, "core", error.args[1])
+                self._accept_after = time.monotonic() + PAUSE_SECONDS
+                return
+            if self._quota.used_up():
+                self._bell.give(Order.LEAVE)
+                return
+
+    def _awake(self, connection: Connection) -> None:
+        """Bytes have come, or the end of the stream, on an idle connection."""
+        try:
+            data = connection.transport.recv_now(READ_SIZE)
+        except OSError:
+            data = b""
+        if data is None:
+            return
+        self.parking.unpark(connection)
+        self._converse(connection, data)
+
+    def _converse(self, connection: Connection, data: bytes) -> None:
+        """Let a connection answer what it has received; it must not be parked."""
+        answered = arrived(self.child, connection, data)
+        if isinstance(answered, Outcome):
+            self._finish(connection, answered)
+            return
+        waited = step(self.child, connection, answered)
+        if isinstance(waited, Outcome):
+            self._finish(connection, waited)
+        else:
+            self.follow(Task(connection, answered), waited)
+
+    def _ready(self, task: Task, events: Sequence[tuple[int, int]]) -> None:
+        """A descriptor that a coroutine waits for is ready: it goes on with all of its own that are."""
+        if task.turn == self.parking.turn:
+            return
+        ready = tuple(fd for fd, _mask in events if fd in task.fds) if len(task.fds) > 1 else task.fds
+        self.parking.take(task)
+        self.resume(task, ready)
+
+    def _expire(self, now: float) -> None:
+        for parked in self.parking.expire(now):
+            if not isinstance(parked, Task):
+                self._expired(parked)
+            elif parked.queue is None and not parked.fds and parked.sleeping:
+                parked.sleeping = False
+                self.resume(parked)
+            else:
+                self.resume(parked, error=TimedOut(parked.kind))
+
+    def _expired(self, connection: Connection) -> None:
+        try:
+            connection.expired()
+        except BaseException as failure:
+            log_failure(self.child, failure)
+        self._close(connection)
+
+    def _mail(self, fd: int, mask: int) -> None:
+        for function in self.mail.collect():
+            function()
+
+    def _rung(self, fd: int, mask: int) -> None:
+        self._bell.listen((fd,))
+        if fd != self._bell.read_fd:
+            self.parking.unwatch(fd)
+
+    # Coroutines
+
+    def resume(self, task: Task, answer: Any = None, error: BaseException | None = None) -> None:
+        """Go on with a coroutine that has got what it waited for."""
+        self.advance(task, answer, error)
+
+    def advance(self, task: Task, answer: Any = None, error: BaseException | None = None) -> None:
+        """Run a coroutine on this thread up to its next wait."""
+        self.follow(task, step(self.child, task.connection, task.coroutine, answer, error))
+
+    def follow(self, task: Task, waited: Wait | Outcome) -> None:
+        """Do what a coroutine waits for, or what its end asks for."""
+        if isinstance(waited, Outcome):
+            self._finish(task.connection, waited)
+        elif type(waited) is Ready:
+            try:
+                self.parking.wait(task, waited)
+            except OSError as error:
+                self.advance(task, error=error)
+        elif type(waited) is Offload:
+            self.offload(task, waited)
+        elif type(waited) is Sleep and waited.seconds > 0:
+            task.sleeping = True
+            self.parking.sleep(task, waited)
+        elif type(waited) is Work:
+            self.work(task)
+        else:
+            self._queued.append(task)
+
+    def _finish(self, connection: Connection, outcome: Outcome) -> None:
+        if outcome is Outcome.IDLE and not self._leaves_idle(connection):
+            self.parking.idle(connection)
+        else:
+            self._close(connection)
+
+    def _leaves_idle(self, connection: Connection) -> bool:
+        return self._obeyed is not Order.NONE and connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE
+
+    def _close(self, connection: Connection) -> None:
+        """The end of a connection that is not parked."""
+        self.open -= 1
+        connection.close()
+        self.parking.forget(connection)
+
+    # Accepting and leaving
+
+    def _choose_listening(self) -> None:
+        """Wait for connections, or don't, as `may_accept` says now."""
+        wanted = self.may_accept() and time.monotonic() >= self._accept_after
+        if wanted is self._accepting:
+            return
+        self._accepting = wanted
+        for fd in self._listeners:
+            if wanted:
+                self.parking.watch_listener(fd, self._accept)
+            else:
+                self.parking.unwatch(fd)
+        if wanted:
+            self._accept_after = 0.0
+        self.child.process["not_accepting"] = not wanted
+
+    def _obey(self, order: Order) -> None:
+        self._obeyed = order
+        if self._accepting:
+            for fd in self._listeners:
+                self.parking.unwatch(fd)
+            self._accepting = False
+        for listener in self._listeners.values():
+            listener.close()
+        if order is Order.LEAVE:
+            self.end_idle()
+
+    def end_idle(self) -> None:
+        """Close the connections that wait between two requests, unless the next one is here already."""
+        for connection in self.parking.idle_connections():
+            if connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE:
+                self._awake(connection)
+                if self.parking.table[connection.fd] is connection:
+                    self.parking.unpark(connection)
+                    self._close(connection)
+
+    def _end(self) -> None:
+        """Leave nothing behind: throw Stopped into what is left, close everything."""
+        for task in [*self.parking.tasks(), *self._queued, *self.away]:
+            step(self.child, task.connection, task.coroutine, error=Stopped())
+            task.connection.close()
+        for connection in self.parking.idle_connections():
+            connection.close()
+        self.child.flush_logs()
+        self.poller.close()
+
+    # Reports
+
+    def _report(self, now: float, idle: bool) -> None:
+        counts = self.parking.counts
+        present = (
+            self.open, counts[TimeoutClass.WRITE], counts[TimeoutClass.KEEP_ALIVE], counts[TimeoutClass.LINGER],
+        )  # fmt: skip
+        if present != self._counts:
+            self._counts = present
+            self.child.process.connections(*present)
+        busy = self.busy()
+        if busy != self._shown[0] and now >= self._shown[1]:
+            self._shown = (busy, now + TITLE_SECONDS)
+            self.child.show_busy(busy)
+
+    # What each MPM decides
+
+    def busy(self) -> int:
+        """How many requests are being answered."""
+        counts = self.parking.counts
+        return self.open - counts[TimeoutClass.KEEP_ALIVE] - counts[TimeoutClass.HEAD]
+
+    def may_accept(self) -> bool:
+        """Whether another connection may be taken."""
+        return self._obeyed is Order.NONE
+
+    def offload(self, task: Task, waited: Offload) -> None:
+        """Have a blocking function called elsewhere, and go on with its result."""
+        raise NotImplementedError
+
+    def work(self, task: Task) -> None:
+        """Go on where the coroutine may block."""
+        raise NotImplementedError
+
+    def post_result(self, task: Task, answer: Any, error: BaseException | None) -> None:
+        """Leave the result of an offloaded function; for any thread."""
+        self.mail.post(partial(self._returned, task, answer, error))
+
+    def _returned(self, task: Task, answer: Any, error: BaseException | None) -> None:
+        self.away.discard(task)
+        self.resume(task, answer, error)

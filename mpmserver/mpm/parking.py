@@ -1,0 +1,267 @@
+"""The parking lot: who waits for which descriptor, and until when.
+
+An idle connection is parked as it is, a suspended coroutine as a `Task`, the loop's own descriptors as functions.
+Three lists indexed by descriptor say everything: who is parked there, which events the poller has been asked for, and
+the queue that holds the deadline.
+
+Rules of the driver:
+
+1. One thread owns the lot. Others leave mail (`Mailbox`) and never touch it.
+2. Parking transfers ownership. It is the last act after `send()` returned; then nobody touches the connection or the
+   coroutine until the lot gives them back: by an event (`dispatch` of the loop) or by `expire`. Both take what they
+   give out of the lot first, so it is given once.
+3. A slot is cleared by identity: `forget(connection)` after the connection was closed does nothing where the number
+   belongs to somebody else by now. A number that comes anew is registered anew, whatever was asked for before.
+4. Descriptors that are not the connection's own (pipes, upstreams) are unregistered before their coroutine goes on,
+   for it may close them. The connection's own stays registered as long as the lot knows it; where nobody wants to
+   read from it and bytes come all the same, its interest is dropped at that event (`strays`).
+5. An event may be older than what is parked in its place: a task parked in this very turn is not resumed by it.
+6. Expiry of a task is `TimedOut` thrown into the coroutine; of an idle connection, `expired()`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mpmserver.mpm.deadlines import Deadlines, Queue
+from mpmserver.mpm.driver import Conversation, masks_of
+from mpmserver.mpm.pollers import READ, Poller
+from mpmserver.net.waits import Ready, Sleep, TimeoutClass
+
+if TYPE_CHECKING:
+    from mpmserver.serve.connection import Connection
+
+UNARMED = -1
+"""The poller has not been asked for this descriptor; 0 is a wait for errors and hang-ups alone."""
+
+Watch = Callable[[int, int], None]
+"""Called with (descriptor, mask) for the loop's own descriptors."""
+
+
+class Task:
+    """A connection's coroutine that has been suspended at least once."""
+
+    __slots__ = ("connection", "coroutine", "fds", "kind", "may_block", "queue", "turn")
+
+    def __init__(self, connection: Connection, coroutine: Conversation) -> None:
+        self.connection = connection
+        self.coroutine = coroutine
+        self.may_block = False
+        """It has said `work()`: it goes on only where it may block."""
+        self.kind = TimeoutClass.HEAD
+        """What it waits for, while it is parked."""
+        self.fds: tuple[int, ...] = ()
+        self.queue: Queue | None = None
+        self.turn = -1
+
+
+class Parking:
+    """See the module's docstring."""
+
+    __slots__ = ("_armed", "_kinds", "_poller", "_queues", "_tasks", "counts", "deadlines", "table", "turn")
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self.table: list[Any] = [None] * 256
+        """By descriptor: a Connection, a Task, a Watch function, or None."""
+        self._armed: list[int] = [UNARMED] * 256
+        self._kinds = [TimeoutClass.HEAD] * 256
+        self._queues: list[Queue | None] = [None] * 256
+        self._tasks: set[Task] = set()
+        self.deadlines = Deadlines()
+        self.counts = [0] * len(TimeoutClass)
+        """How many are parked in each timeout class."""
+        self.turn = 0
+        """The number of the present wake-up; the loop counts it."""
+
+    # The loop's own descriptors
+
+    def watch(self, fd: int, function: Watch) -> None:
+        """Call `function` whenever `fd` is readable."""
+        self._reach(fd)
+        self.table[fd] = function
+        self._armed[fd] = READ
+        self._poller.register(fd, READ)
+
+    def watch_listener(self, fd: int, function: Watch) -> None:
+        """The same for a listening socket."""
+        self._reach(fd)
+        self.table[fd] = function
+        self._armed[fd] = READ
+        self._poller.listen(fd)
+
+    def unwatch(self, fd: int) -> None:
+        """Take one of the loop's own descriptors out, before it is closed."""
+        self.table[fd] = None
+        self._armed[fd] = UNARMED
+        self._poller.unregister(fd)
+
+    # Connections
+
+    def adopt(self, connection: Connection) -> None:
+        """Park a connection that has just been accepted. Raises OutOfDescriptors."""
+        fd = connection.fd
+        self._reach(fd)
+        self.table[fd] = None
+        self._poller.register(fd, READ)
+        self._armed[fd] = READ
+        self.idle(connection)
+
+    def idle(self, connection: Connection) -> None:
+        """Park a connection that waits for its next request."""
+        fd = connection.fd
+        if self._armed[fd] != READ:
+            self._arm(fd, READ)
+        kind, seconds = connection.idle_timeout()
+        self.table[fd] = connection
+        self._queues[fd] = self.deadlines.add(connection, kind, seconds, time.monotonic())
+        self._kinds[fd] = kind
+        self.counts[kind] += 1
+
+    def unpark(self, connection: Connection) -> None:
+        """Take an idle connection out; its descriptor stays registered."""
+        fd = connection.fd
+        self.table[fd] = None
+        queue = self._queues[fd]
+        if queue is not None:
+            queue.pop(connection, None)
+            self._queues[fd] = None
+        self.counts[self._kinds[fd]] -= 1
+
+    def release(self, connection: Connection) -> None:
+        """Stop waiting for a connection that goes to another thread."""
+        fd = connection.fd
+        if self._armed[fd] != UNARMED:
+            self._armed[fd] = UNARMED
+            self._poller.unregister(fd)
+
+    def forget(self, connection: Connection) -> None:
+        """A connection that was not parked has been closed: whatever comes with its number is new."""
+        fd = connection.fd
+        if self.table[fd] is None and self._armed[fd] != UNARMED:
+            self._armed[fd] = UNARMED
+            self._poller.forget(fd)
+
+    def strays(self, fd: int) -> None:
+        """Nobody is parked where this event came from: drop the interest until somebody wants it again."""
+        self._armed[fd] = UNARMED
+        self._poller.unregister(fd)
+
+    # Coroutines
+
+    def wait(self, task: Task, waited: Ready) -> None:
+        """Park a coroutine until one of its descriptors is ready. Raises OSError where one can't be waited for."""
+        masks = masks_of(waited)
+        if not self._poller.sees_hangups:
+            masks = {fd: mask for fd, mask in masks.items() if mask}
+        task.fds = tuple(masks)
+        task.turn = self.turn
+        self._enter(task, waited.kind)
+        if waited.seconds is not None:
+            task.queue = self.deadlines.add(task, waited.kind, max(0.0, waited.seconds), time.monotonic())
+        own = task.connection.fd
+        try:
+            for fd, mask in masks.items():
+                self._reach(fd)
+                if fd != own:
+                    self._poller.register(fd, mask)
+                    self._armed[fd] = mask
+                elif self._armed[fd] != mask:
+                    self._arm(fd, mask)
+                self.table[fd] = task
+        except OSError:
+            self.take(task)
+            raise
+
+    def sleep(self, task: Task, waited: Sleep) -> None:
+        """Park a coroutine for a time."""
+        self._enter(task, task.kind)
+        task.queue = self.deadlines.add_moving(task, max(0.0, waited.seconds), time.monotonic())
+
+    def take(self, task: Task) -> None:
+        """Take a coroutine out, to go on."""
+        self._tasks.discard(task)
+        self.counts[task.kind] -= 1
+        if task.queue is not None:
+            task.queue.pop(task, None)
+            task.queue = None
+        own = task.connection.fd
+        for fd in task.fds:
+            if self.table[fd] is task:
+                self.table[fd] = None
+                if fd != own:
+                    self._armed[fd] = UNARMED
+                    self._poller.unregister(fd)
+        task.fds = ()
+
+    def _enter(self, task: Task, kind: TimeoutClass) -> None:
+        self._tasks.add(task)
+        task.kind = kind
+        self.counts[kind] += 1
+
+    # Times
+
+    def expire(self, now: float) -> Iterator[Connection | Task]:
+        """Take out, one after the other, all whose time is up."""
+        for parked in self.deadlines.expired(now):
+            if isinstance(parked, Task):
+                if parked in self._tasks:
+                    self.take(parked)
+                    yield parked
+            elif self.table[parked.fd] is parked:
+                self.unpark(parked)
+                yield parked
+
+    def idle_connections(self) -> list[Connection]:
+        """All parked connections that wait for a request."""
+        others = (Task, type(None))
+        return [parked for parked in self.table if not isinstance(parked, others) and not callable(parked)]
+
+    def tasks(self) -> list[Task]:
+        """All parked coroutines."""
+        return list(self._tasks)
+
+    def _arm(self, fd: int, mask: int) -> None:
+        (self._poller.register if self._armed[fd] == UNARMED else self._poller.modify)(fd, mask)
+        self._armed[fd] = mask
+
+    def _reach(self, fd: int) -> None:
+        missing = fd + 1 - len(self.table)
+        if missing > 0:
+            missing += len(self.table)
+            self.table += [None] * missing
+            self._armed += [UNARMED] * missing
+            self._kinds += [TimeoutClass.HEAD] * missing
+            self._queues += [None] * missing
+
+
+class Mailbox:
+    """What other threads leave for the thread that owns a poller: functions, called on that thread in order."""
+
+    __slots__ = ("_functions", "_rung", "fd")
+
+    def __init__(self) -> None:
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._functions: deque[Callable[[], None]] = deque()
+        self._rung = False
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Leave a function; for any thread. The owner is woken once for any number of them."""
+        self._functions.append(function)
+        if not self._rung:
+            self._rung = True
+            os.eventfd_write(self.fd, 1)
+
+    def collect(self) -> Iterator[Callable[[], None]]:
+        """Take out what was there; what comes meanwhile wakes the owner again."""
+        os.eventfd_read(self.fd)
+        self._rung = False
+        for _each in range(len(self._functions)):
+            yield self._functions.popleft()
+
+    def close(self) -> None:
+        os.close(self.fd)

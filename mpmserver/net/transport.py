@@ -1,0 +1,179 @@
+"""How bytes get in and out of a connection: the surface that plain sockets and, later, TLS share.
+
+A transport is used by one coroutine at a time. In MPMs whose threads block (prefork, worker) the socket
+is blocking and the kernel keeps the time (SO_RCVTIMEO and SO_SNDTIMEO, set only when the figure changes):
+such a transport never yields a wait for its own socket. Elsewhere the socket is non-blocking and a call
+that would block yields `Ready`. Which of the two holds is fixed for the transport's life.
+
+Errors: `TimedOut` when nothing could be moved for the given seconds, `OSError` when the peer is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from typing import Protocol
+
+from mpmserver.net.waits import TimedOut, TimeoutClass, readable, writable
+
+_NO_SIGNAL = socket.MSG_NOSIGNAL
+_MORE = socket.MSG_MORE | socket.MSG_NOSIGNAL
+SENDFILE_CHUNK = 1 << 20
+
+
+class Transport(Protocol):
+    """What a connection asks of whatever carries its bytes."""
+
+    fd: int
+    blocking: bool
+
+    def recv_now(self, count: int) -> bytes | None:
+        """Return what has arrived, b"" at the end of the stream, None where one would have to wait."""
+
+    def recv_within(self, count: int, seconds: float) -> bytes:
+        """Block for at most `seconds`; only for blocking transports. Raises TimedOut (KEEP_ALIVE)."""
+
+    async def recv(self, count: int, kind: TimeoutClass, seconds: float) -> bytes:
+        """Return at least one byte, or b"" at the end of the stream."""
+
+    async def send(self, pieces: list[bytes], seconds: float, more: bool = False) -> int:
+        """Send all pieces, in order; `more` says that a file follows at once. Returns their size."""
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Send what the kernel takes at once and return how much that was, 0 where one would have to wait."""
+
+    async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
+        """Send `count` bytes of a file from `offset`; returns how many it had (fewer: it was truncated)."""
+
+    def shutdown_write(self) -> None:
+        """Tell the peer that nothing more will be sent."""
+
+    def interrupt(self, how: int) -> None:
+        """Shut down (SHUT_RD or SHUT_RDWR) so that a call that blocks returns; the one method for other threads."""
+
+    def close(self) -> None:
+        """Release the socket; may be called again."""
+
+
+class PlainTransport:
+    """A TCP (or Unix) socket without encryption."""
+
+    __slots__ = ("_receive_seconds", "_send_seconds", "blocking", "fd", "socket")
+
+    def __init__(self, sock: socket.socket, blocking: bool) -> None:
+        self.socket = sock
+        self.fd = sock.fileno()
+        self.blocking = blocking
+        self._receive_seconds = -1.0
+        self._send_seconds = -1.0
+        sock.setblocking(blocking)
+
+    def recv_now(self, count: int) -> bytes | None:
+        try:
+            return self.socket.recv(count, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+
+    def recv_within(self, count: int, seconds: float) -> bytes:
+        self._keep_receive_time(seconds)
+        try:
+            return self.socket.recv(count)
+        except BlockingIOError:
+            raise TimedOut(TimeoutClass.KEEP_ALIVE) from None
+
+    async def recv(self, count: int, kind: TimeoutClass, seconds: float) -> bytes:
+        if self.blocking:
+            self._keep_receive_time(seconds)
+            try:
+                return self.socket.recv(count)
+            except BlockingIOError:
+                raise TimedOut(kind) from None
+        while True:
+            try:
+                return self.socket.recv(count)
+            except BlockingIOError:
+                await readable(self.fd, kind, seconds)
+
+    async def send(self, pieces: list[bytes], seconds: float, more: bool = False) -> int:
+        total = sum(map(len, pieces))
+        flags = _MORE if more else _NO_SIGNAL
+        if self.blocking:
+            self._keep_send_time(seconds)
+        rest: list[bytes | memoryview] = list(pieces)
+        missing = total
+        while missing:
+            try:
+                sent = self.socket.sendmsg(rest, (), flags)
+            except BlockingIOError:
+                await self._wait_to_write(seconds)
+                continue
+            missing -= sent
+            if missing:
+                rest = _after(rest, sent)
+        return total
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        try:
+            return self.socket.send(data, _NO_SIGNAL | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
+    async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
+        if self.blocking:
+            self._keep_send_time(seconds)
+        done = 0
+        while done < count:
+            try:
+                sent = os.sendfile(self.fd, fd, offset + done, min(count - done, SENDFILE_CHUNK))
+            except BlockingIOError:
+                await self._wait_to_write(seconds)
+                continue
+            if not sent:
+                break
+            done += sent
+        return done
+
+    def shutdown_write(self) -> None:
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the peer has reset the connection already
+
+    def interrupt(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # closed meanwhile, or reset by the peer
+            self.socket.shutdown(how)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    async def _wait_to_write(self, seconds: float) -> None:
+        if self.blocking:
+            raise TimedOut(TimeoutClass.WRITE)
+        await writable(self.fd, TimeoutClass.WRITE, seconds)
+
+    def _keep_receive_time(self, seconds: float) -> None:
+        if seconds != self._receive_seconds:
+            self._receive_seconds = seconds
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
+
+    def _keep_send_time(self, seconds: float) -> None:
+        if seconds != self._send_seconds:
+            self._send_seconds = seconds
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
+
+
+def _timeval(seconds: float) -> bytes:
+    """The kernel's struct timeval; zero would mean "for ever", so the least is a millisecond."""
+    micros = max(1000, int(seconds * 1_000_000))
+    return struct.pack("@ll", *divmod(micros, 1_000_000))
+
+
+def _after(pieces: list[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
+    """What of `pieces` is left when their first `sent` bytes are gone."""
+    for index, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [memoryview(piece)[sent:], *pieces[index + 1 :]]
+        sent -= len(piece)
+    return []

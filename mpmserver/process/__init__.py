@@ -1,0 +1,1 @@
+"""The parent process: supervision, signals, generations, helpers."""

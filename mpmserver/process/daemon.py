@@ -1,0 +1,48 @@
+"""Leaving the terminal, as apr_proc_detach does, except that the first process waits for the outcome.
+
+The detached process reports through a pipe: a byte when it serves; nothing, when it ends before that, and then its
+exit status is the command's.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class Report:
+    """One end of the report: `status` is set in the process that waited, and is what it shall exit with."""
+
+    __slots__ = ("_fd", "status")
+
+    def __init__(self, fd: int, status: int | None) -> None:
+        self._fd = fd
+        self.status = status
+
+    def started(self) -> None:
+        """The server serves: let the waiting process go, and leave its terminal for good."""
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.close(null)
+        os.write(self._fd, b"\0")
+        os.close(self._fd)
+
+
+def detach() -> Report:
+    """Go on in the background as the leader of a new session; returns in both processes. Raises OSError."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid:
+        os.close(write_end)
+        started = os.read(read_end, 1) == b"\0"
+        os.close(read_end)
+        return Report(-1, 0 if started else _exit_status(pid))
+    os.close(read_end)
+    os.chdir("/")
+    os.setsid()
+    return Report(write_end, None)
+
+
+def _exit_status(pid: int) -> int:
+    _pid, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 1

@@ -1,0 +1,88 @@
+"""A `Command` to a finished configuration, with everything that Apache checks before it says "Syntax OK"."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+from mpmserver.config.build import Configuration
+from mpmserver.config.errors import escaped
+from mpmserver.config.load import Loaded, LoadOptions, load
+from mpmserver.config.node import Origin
+from mpmserver.config.settings import UNSET
+from mpmserver.core.errorlog import format_default
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.modules.so import Catalog
+from mpmserver.process.command import Command
+
+LOGGED_AT_START = {"AH00111": "core", "AH01574": "so"}
+"""Warnings that Apache prints in the form of the error log even at the start; all others are printed plainly."""
+
+Say = Callable[[str], None]
+
+
+def load_configuration(command: Command, say: Say) -> Loaded:
+    """Read the configuration of a command line; warnings go to `say`, a line each. Raises ConfigError."""
+    options = LoadOptions(
+        server_root=command.server_root,
+        file=command.file,
+        defines=command.defines,
+        pre_lines=command.pre_lines,
+        post_lines=command.post_lines,
+        mpm=command.mpm,
+    )
+
+    def warn(message: str, origin: Origin | None) -> None:
+        say(startup_line(message))
+
+    loaded = load(options, Catalog(), warn)
+    name_main_server(loaded.configuration, command.name, say)
+    return loaded
+
+
+def startup_line(message: str) -> str:
+    """A warning as Apache prints it before there is an error log."""
+    module = LOGGED_AT_START.get(message[:7])
+    if module is None:
+        return escaped(message)
+    return format_default(Level.WARN, module, message, os.getpid(), threading.get_native_id())
+
+
+def name_main_server(configuration: Configuration, program: str, say: Say) -> None:
+    """Give the main server the machine's name where no ServerName does (ap_get_local_host)."""
+    core = configuration.main.settings(CoreServer)
+    if core.server_name is not UNSET and core.server_name:
+        return
+    name, sure = local_host(program, say)
+    if not sure:
+        say(
+            f"AH00558: {program}: Could not reliably determine the server's fully qualified domain name, using "
+            f"{name}. Set the 'ServerName' directive globally to suppress this message"
+        )
+    core.server_name = name
+
+
+def local_host(program: str, say: Say) -> tuple[str, bool]:
+    """The machine's name as a client may know it, and whether it is a fully qualified one."""
+    name = socket.gethostname()
+    try:
+        address = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4]
+    except (OSError, UnicodeError):
+        say(f"AH00557: {program}: apr_sockaddr_info_get() failed for {name}")
+        return "127.0.0.1", False
+    try:
+        full = socket.getnameinfo(address, socket.NI_NAMEREQD)[0]
+    except OSError:
+        full = ""
+    for candidate in (full, name):
+        if "." in candidate:
+            return candidate, True
+    return str(address[0]), False
+
+
+def say_on_stderr(line: str) -> None:
+    """Print one line for the person who starts the server."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,65 @@
+"""The pid file: which process is the server, and whether to believe it.
+
+A file that names a dead process is stale. One that names a living process which is not a server of ours is not
+believed either: numbers are used again, and a signal to a stranger would be worse than a second start. A server of
+ours is told by its title or command line, which both begin with its name or run this package.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_OURS = re.compile(rb"mpmserver")
+
+
+class CorruptPidFile(Exception):
+    """The pid file has no number in it."""
+
+
+def read(path: str) -> int | None:
+    """Return the process id in the file, None without a file. Raises CorruptPidFile, OSError."""
+    try:
+        text = Path(path).read_bytes()[:64]
+    except FileNotFoundError:
+        return None
+    digits = text.strip()
+    if not digits.isdigit() or int(digits) == 0:
+        raise CorruptPidFile(path)
+    return int(digits)
+
+
+def is_server(pid: int) -> bool:
+    """Whether this living process is a server of ours (and not ourselves, after a restart of the machine)."""
+    if pid == os.getpid():
+        return False
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b") ")[2][:1]
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read(65536)
+    except OSError:
+        return False
+    return state != b"Z" and _OURS.search(command) is not None
+
+
+def write(path: str, pid: int) -> None:
+    """Write the file anew, never through a link that somebody else has laid. Raises OSError."""
+    temporary = f"{path}.{pid}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(temporary, flags, 0o644)
+    with open(fd, "w") as file:
+        file.write(f"{pid}\n")
+    os.replace(temporary, path)
+
+
+def remove(path: str) -> bool:
+    """Remove the file where it names this process; True when it was removed."""
+    try:
+        if read(path) != os.getpid():
+            return False
+        os.unlink(path)
+    except (CorruptPidFile, OSError):
+        return False
+    return True

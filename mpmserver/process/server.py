@@ -1,0 +1,214 @@
+"""From a finished configuration to a serving parent, and from one image of it to the next.
+
+Order of a start: whom to become, listening sockets, the compiled site, logs (all still as root, all complaints to
+the terminal with exit status 1), then the pid file, then children. In the background the start happens in the
+detached process while the first one waits for its outcome, so that whoever typed the command sees what is wrong.
+
+`start` is a first start; `resume` goes on where another image stopped (`handover.py`). Both end in `_serve`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+
+from mpmserver.config.build import Configuration
+from mpmserver.config.load import Loaded
+from mpmserver.core.errorlog import open_error_logs
+from mpmserver.core.logs import Opener, PipeSink
+from mpmserver.core.mpm_settings import MpmSettings
+from mpmserver.core.scoreboard import Scoreboard
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.site import Site
+from mpmserver.mpm.base import settings_of
+from mpmserver.net.listen import Listener, ListenFailed, ListenOptions, open_listeners
+from mpmserver.process import daemon, pidfile, user
+from mpmserver.process.check import End
+from mpmserver.process.children import PARENT_SIGNALS, Forge
+from mpmserver.process.command import Command
+from mpmserver.process.generation import Generation, Remnant
+from mpmserver.process.parent import Parent
+from mpmserver.process.titles import title_master
+
+
+class StartError(Exception):
+    """The server can't start; `lines` are what Apache prints."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@dataclass(slots=True)
+class Inherited:
+    """What a former image of this parent left: nothing at a first start."""
+
+    generation: int = 0
+    listener_fds: tuple[int, ...] = ()
+    death_pipe: tuple[int, int] | None = None
+    remnants: list[Remnant] = field(default_factory=list)
+    pipes: tuple[PipeSink, ...] = ()
+    graceful: bool = True
+    totals: Scoreboard | None = None
+    ending_programs: list[int | None] = field(default_factory=list)
+    """Log programs that the new configuration doesn't have; they end when the last child has let go of the pipe."""
+
+
+def start(loaded: Loaded, command: Command) -> int:
+    """Start the server that nobody runs yet; returns the exit status when it has ended."""
+    if command.foreground:
+        return _start_here(loaded, command, None)
+    report = daemon.detach()
+    if report.status is not None:
+        return report.status
+    return _start_here(loaded, command, report)
+
+
+def _start_here(loaded: Loaded, command: Command, report: daemon.Report | None) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
+    try:
+        parts = prepare(loaded, command, Inherited())
+        write_pid_file(parts)
+    except StartError as error:
+        for line in error.lines:
+            print(line, file=sys.stderr, flush=True)
+        return 1
+    if report is not None:
+        report.started()
+    return serve(parts, command)
+
+
+@dataclass(slots=True)
+class Parts:
+    """All that a parent needs, ready to serve."""
+
+    loaded: Loaded
+    generation: Generation
+    opener: Opener
+    inherited: Inherited
+    pid_path: str
+
+
+def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
+    """Open and compile everything for a new generation. Raises StartError; what was inherited is still whole then."""
+    configuration = loaded.configuration
+    try:
+        identity = user.resolve(configuration)
+    except user.IdentityError as error:
+        raise StartError(str(error)) from None
+    site = Site(configuration)
+    opener = _open_logs(site, inherited)
+    listeners = _listen(configuration, inherited)
+    geometry = loaded.mpm.geometry(configuration)
+    scoreboard = Scoreboard.create(geometry.server_limit, geometry.slots, inherited.generation + 1)
+    if inherited.totals is not None and inherited.graceful:
+        scoreboard.inherit(inherited.totals)
+    scoreboard.older = tuple(remnant.scoreboard for remnant in inherited.remnants)
+    core = configuration.main.settings(CoreServer).finished()
+    forge = Forge(
+        site, loaded.mpm, scoreboard, tuple(listeners), opener.sinks, identity,
+        inherited.death_pipe or os.pipe2(os.O_CLOEXEC),
+        core.core_dump_directory and configuration.path(core.core_dump_directory),
+    )  # fmt: skip
+    return Parts(loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
+
+
+def _open_logs(site: Site, inherited: Inherited) -> Opener:
+    opener = Opener(inherited.pipes)
+    try:
+        open_error_logs(site, opener)
+        for module in site.modules:
+            if module.open_logs is not None:
+                module.open_logs(site.configuration, opener)
+    except (OSError, ValueError) as error:
+        raise StartError(_reason(error), "AH00015: Unable to open logs") from None
+    return opener
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        named = f": {error.filename}" if error.filename else ""
+        return f"({error.errno}){error.strerror}{named}"
+    return str(error)
+
+
+def _listen(configuration: Configuration, inherited: Inherited) -> list[Listener]:
+    settings: MpmSettings = settings_of(configuration)
+    options = ListenOptions(
+        settings.listen_backlog, settings.send_buffer_size, settings.receive_buffer_size,
+        settings.listen_tcp_defer_accept, settings.accept_filters,
+    )  # fmt: skip
+    try:
+        return open_listeners(settings.listen, options, inherited.listener_fds)
+    except ListenFailed as error:
+        raise StartError(*error.lines) from None
+
+
+def write_pid_file(parts: Parts) -> None:
+    """Write the pid file; a complaint goes to the error log as well, as Apache's does."""
+    try:
+        pidfile.write(parts.pid_path, os.getpid())
+    except OSError as error:
+        lines = (
+            f"({error.errno}){error.strerror}: AH00099: could not create {parts.pid_path}",
+            f"AH00100: mpmserver: could not log pid to file {parts.pid_path}",
+        )
+        for line in lines:
+            parts.generation.forge.site.main.log(Level.ERROR, "core", line)
+        raise StartError(*lines) from None
+
+
+def serve(parts: Parts, command: Command) -> int:
+    """Supervise until the server is stopped, or hand over to a new image (then this doesn't return)."""
+    forge = parts.generation.forge
+    title_master(command.file, parts.loaded.mpm.name)
+    if command.one_process:
+        return _serve_alone(parts)
+    gc.collect()
+    parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command)
+    parent.other_programs = {pid for pid in parts.inherited.ending_programs if pid is not None}
+    if not parts.inherited.graceful:
+        parent.end_older()
+    parent.begin()
+    end = parent.run()
+    while end in (End.GRACEFUL, End.RESTART):
+        from mpmserver.process import handover  # noqa: PLC0415 (it imports this module)
+
+        error = handover.execute(parent, parts, command, graceful=end is End.GRACEFUL)
+        parent.log(Level.ERROR, f"({error.errno}){error.strerror}: the server can't be executed anew", "core")
+        end = parent.run()
+    _clean_up(parts)
+    forge.scoreboard.close()
+    return 1 if end is End.FATAL else 0
+
+
+def _serve_alone(parts: Parts) -> int:
+    """-X: this process is the one child; the MPM takes the signals."""
+    forge = parts.generation.forge
+    forge.scoreboard.claim(0, os.getpid())
+    child = forge.make_child(0)
+    for sink in forge.sinks:
+        sink.threaded = True
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    try:
+        return forge.serve(child)
+    finally:
+        _clean_up(parts)
+
+
+def _clean_up(parts: Parts) -> None:
+    """The end of the server: pid file, log programs."""
+    if pidfile.remove(parts.pid_path):
+        parts.generation.forge.site.main.log(
+            Level.INFO, "core", f"AH00095: removed PID file {parts.pid_path} (pid={os.getpid()})"
+        )
+    for sink in parts.opener.sinks:
+        sink.close()
+    for pipe in parts.opener.pipes:
+        if pipe.pid is not None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pipe.pid, 0)

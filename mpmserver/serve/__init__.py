@@ -1,0 +1,1 @@
+"""One connection's life, from its first bytes to its last log line."""

@@ -1,0 +1,57 @@
+"""From a parsed head to an Exchange: its body, its virtual host, and what the parser found wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.exchange import Exchange
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.framing import NoBody
+from mpmserver.http.headers import Headers
+from mpmserver.http.request import Request
+from mpmserver.http.uri import Target
+from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody, request_body
+
+if TYPE_CHECKING:
+    from mpmserver.serve.connection import Connection
+
+
+def open_exchange(connection: Connection, request: Request) -> Exchange:
+    """Return the Exchange of a request; raises HTTPError 400 where its Host fits no virtual host strictly."""
+    server = connection.hosts.choose(request.host, request.uri.path_raw)
+    body = request_body(connection, request)
+    x = Exchange(request, connection.peer, server, body, connection.world)
+    if isinstance(body, ConnectionBody):
+        body.exchange = x
+    x.uri = request.uri.path_raw
+    x.args = request.uri.query
+    x.hostname = request.host
+    x.port = request.port
+    return x
+
+
+def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
+    """Return an Exchange for a head that was refused: what is known of it, for the page and the log line."""
+    method = error.method or "GET"
+    headers = error.headers_in or Headers()
+    request = Request(
+        method=method,
+        target=error.target or "/",
+        protocol=error.protocol or "HTTP/1.0",
+        version=(1, 0) if error.protocol is None else (1, 1),
+        headers=headers,
+        request_line=error.request_line or "-",
+        head_bytes=connection.received,
+        uri=Target("/"),
+        host=None,
+        port=None,
+        keep_alive=False,
+        keep_alive_asked=False,
+        expect_continue=False,
+        framing=NoBody(),
+    )
+    x = Exchange(request, connection.peer, connection.hosts.default, NO_REQUEST_BODY, connection.world)
+    x.uri = error.target or ""
+    x.status = error.status
+    return x
+

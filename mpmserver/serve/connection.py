@@ -1,0 +1,261 @@
+"""One connection's life, from its first bytes to its last log line.
+
+What it owns: the transport, the bytes received but not yet used, and the record of both ends. An MPM makes one for
+each accepted socket, parks it while it is idle, and calls
+
+* `arrived(data)` with the bytes it received: the answer is `Outcome.IDLE` or `Outcome.CLOSED` where all was done
+  at once, or a coroutine that the MPM drives and that ends with one of them;
+* `expired()` when an idle connection's time is up;
+* `close()` when it must go at once.
+
+Only one thread at a time touches a connection: the one that drives its coroutine, or the one that has it parked.
+While a coroutine runs nobody else does. A coroutine never raises anything but what its driver throws into it
+(GeneratorExit): errors of the client and of modules end as answers or as a closed connection.
+
+From the head to the log line: `serve` reads a head (`_read_head`), `open_exchange` picks the virtual host,
+`core.pipeline.answer` runs the phases, `Sender` sends, the LOG hooks write, and again while bytes are
+left; then the coroutine ends and the connection is idle.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+import traceback
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from mpmserver.core.exchange import Exchange, Peer
+from mpmserver.core.pipeline import answer, fail
+from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.request import Request
+from mpmserver.net.transport import Transport
+from mpmserver.net.waits import TimedOut, TimeoutClass
+from mpmserver.serve.begin import failed_exchange, open_exchange
+from mpmserver.serve.deadlines import HeadDeadline
+from mpmserver.serve.input import ConnectionBody
+from mpmserver.serve.output import Sender
+from mpmserver.http.head import check_partial, find_head_end, parse_head, skip_blank_lines
+
+if TYPE_CHECKING:
+    from mpmserver.core.vhost import AddressHosts
+    from mpmserver.core.world import World
+
+READ_SIZE = 65536
+LINGER_SECONDS = 30.0
+LINGER_IDLE_SECONDS = 2.0
+DISCARD_MOST = 1 << 20
+"""Bytes of an unread request body that are read to keep a connection; more is answered by closing it."""
+
+
+class Outcome(enum.Enum):
+    """What has become of a connection when its coroutine ends."""
+
+    IDLE = enum.auto()
+    CLOSED = enum.auto()
+
+
+Step = Coroutine[Any, Any, Outcome] | Outcome
+
+
+class Connection:
+    """See the module's docstring."""
+
+    __slots__ = ("_deadline", "buffer", "fd", "hosts", "listener", "peer", "received", "transport", "worker", "world")
+
+    def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
+        self.world = world
+        self.transport = transport
+        self.fd = transport.fd
+        self.listener = listener
+        self.peer = peer
+        self.worker = worker
+        """The scoreboard entry of the thread that drives this connection; the MPM sets it when that changes."""
+        self.hosts: AddressHosts = world.hosts.for_address(*peer.local)
+        self.buffer = bytearray()
+        self.received = 0
+        self._deadline: HeadDeadline | None = None
+        worker.connected()
+
+    @property
+    def stopping(self) -> bool:
+        """True where the process was told to stop gracefully: this answer is the connection's last."""
+        child = self.world.child
+        return child is not None and child.stopping
+
+    @property
+    def first_server(self) -> CoreServer:
+        """The core settings that hold before a request has named its host."""
+        return self.hosts.default[CoreServer]
+
+    def idle_timeout(self) -> tuple[TimeoutClass, float]:
+        """How long the MPM waits for the next bytes: for the first request, or between two."""
+        if self.peer.keepalives:
+            return TimeoutClass.KEEP_ALIVE, self.first_server.keep_alive_timeout
+        return TimeoutClass.HEAD, self.deadline().first_wait()
+
+    def deadline(self) -> HeadDeadline:
+        """The clock of the head that is being received."""
+        if self._deadline is None:
+            self._deadline = HeadDeadline(self.first_server)
+        return self._deadline
+
+    def arrived(self, data: bytes) -> Step:
+        """Bytes were received while the connection was idle; b"" is the end of the stream."""
+        if not data:
+            self.close()
+            return Outcome.CLOSED
+        self.buffer += data
+        self.received += len(data)
+        self.worker.busy(READING)
+        return self.serve()
+
+    def expired(self) -> None:
+        """No byte came in time: a client that never sent a request is logged with 408, as Apache logs it."""
+        if not self.peer.keepalives and not self.buffer:
+            x = failed_exchange(self, HTTPError(408, close=True))
+            x.status = 408
+            self._log(x)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket; may be called again."""
+        self.transport.close()
+
+    def note_received(self, count: int) -> None:
+        """Count bytes of a request's body for the log (%I)."""
+        self.received += count
+
+    def body_seconds(self) -> float:
+        """How long a wait for more of a request's body may last."""
+        return self.deadline().body_wait(self.received)
+
+    async def serve(self) -> Outcome:
+        """Answer the requests whose bytes have arrived; the coroutine that MPMs drive."""
+        try:
+            while True:
+                if not await self._one_request():
+                    return await self._leave()
+                if not self.buffer:
+                    self.worker.busy(KEEPALIVE)
+                    return Outcome.IDLE
+        except (OSError, TimedOut):
+            self.close()
+            return Outcome.CLOSED
+        except Exception:
+            message = traceback.format_exc().rstrip()
+            self.hosts.default.log(Level.ERROR, "core", f"[client {self.peer.remote[0]}] {message}")
+            self.close()
+            return Outcome.CLOSED
+
+    async def _one_request(self) -> bool:
+        """Read a head and answer it; False where the connection is to be closed."""
+        started = time.perf_counter_ns()
+        try:
+            request = await self._read_head()
+            if request is None:
+                return False
+            x = open_exchange(self, request)
+        except HTTPError as error:
+            return await self._refuse(error)
+        self._deadline = None
+        self.worker.request(
+            self.peer.remote[0].encode(), x.server.name_bytes, request.request_line.encode("latin-1", "replace")
+        )
+        last = await answer(x)
+        return await self._finish(x, last, started)
+
+    async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
+        """Send the answer, log it, and make the connection fit for the next request."""
+        body = x.body
+        try:
+            await Sender(self, last).send()
+            keep = last.keep_alive
+            if keep and isinstance(body, ConnectionBody):
+                keep = await body.discard(DISCARD_MOST)
+        except (OSError, TimedOut) as error:
+            last.notes["send-error"] = error
+            last.keep_alive = keep = False
+        finally:
+            self._log(last, started)
+        self.peer.keepalives += 1
+        return keep
+
+    async def _refuse(self, error: HTTPError) -> bool:
+        """Answer a head that could not be understood; such a connection always ends."""
+        started = time.perf_counter_ns()
+        error.close = True
+        x = failed_exchange(self, error)
+        last = await fail(x, error)
+        self.buffer.clear()
+        await self._finish(x, last, started)
+        return False
+
+    def _log(self, last: Exchange, started: int | None = None) -> None:
+        """Run the LOG hooks of the request, then every clean-up of its chain."""
+        first = last.first
+        self.worker.busy(LOGGING)
+        elapsed = (time.perf_counter_ns() - started) // 1000 if started is not None else 0
+        first.notes["duration"] = elapsed
+        first.last = last
+        try:
+            for step in first.plan.log:
+                step.function(first)
+        except Exception:
+            first.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), first)
+        chain: Exchange | None = last
+        while chain is not None:
+            chain.finish()
+            chain = chain.prev
+        self.worker.done(last.bytes_out, elapsed)
+
+    async def _read_head(self) -> Request | None:
+        """Return the next request, None where the client closed or said nothing in time."""
+        limits = self.hosts.default.head_limits
+        buffer = self.buffer
+        seen = 0
+        while True:
+            end = find_head_end(buffer, seen, limits.strict) if buffer else -1
+            if end >= 0:
+                head = bytes(buffer[:end])
+                del buffer[:end]
+                return parse_head(head, limits)
+            check_partial(buffer, limits)
+            seen = len(buffer)
+            blank = skip_blank_lines(buffer, limits.strict) == seen
+            try:
+                data = await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
+            except TimedOut:
+                if blank:
+                    return None
+                raise HTTPError(408, close=True) from None
+            if not data:
+                return self._cut_short(blank)
+            buffer += data
+            self.received += len(data)
+
+    def _cut_short(self, blank: bool) -> Request | None:
+        """The client closed its side in the middle of a head."""
+        if blank:
+            return None
+        rest = bytes(self.buffer)
+        self.buffer.clear()
+        return parse_head(rest, self.hosts.default.head_limits)
+
+    async def _leave(self) -> Outcome:
+        """Close in a way that lets the client read the whole answer (RFC 9112 9.6)."""
+        self.worker.busy(CLOSING)
+        transport = self.transport
+        transport.shutdown_write()
+        end = time.monotonic() + LINGER_SECONDS
+        try:
+            while time.monotonic() < end:
+                if not await transport.recv(READ_SIZE, TimeoutClass.LINGER, LINGER_IDLE_SECONDS):
+                    break
+        except (OSError, TimedOut):
+            pass  # whatever the client still does, it has had its time
+        self.close()
+        return Outcome.CLOSED
+

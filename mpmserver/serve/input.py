@@ -1,0 +1,191 @@
+"""The body of a request as its handler reads it: framing undone, counted, 100 Continue sent when it is wanted.
+
+Bytes come from the connection's buffer first, then from its transport. What the handler leaves unread is
+discarded after the answer, so that the next request begins where it begins; where that can't be done
+cheaply the connection closes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.body import RequestBody
+from mpmserver.core.settings import CoreDir, Level
+from mpmserver.http.chunked import ChunkedDecoder
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.framing import Chunked, Length
+from mpmserver.http.request import Request
+from mpmserver.net.waits import TimedOut, TimeoutClass
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.serve.connection import Connection
+
+READ_SIZE = 65536
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class NoRequestBody:
+    """The body of a request that has none."""
+
+    length: int | None = 0
+    fd = -1
+
+    async def read(self, count: int) -> bytes:
+        return b""
+
+    async def read_now(self, count: int) -> bytes | None:
+        return b""
+
+
+NO_REQUEST_BODY = NoRequestBody()
+
+
+class ConnectionBody:
+    """A request's body, read from its connection."""
+
+    __slots__ = (
+        "_connection", "_continue", "_decoder", "_limit", "_rest", "exchange", "failed", "fd", "length", "received",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, request: Request) -> None:
+        self._connection = connection
+        self.fd = connection.fd
+        framing = request.framing
+        self.length: int | None = framing.octets if isinstance(framing, Length) else None
+        self._rest = self.length or 0
+        self._decoder = ChunkedDecoder() if isinstance(framing, Chunked) else None
+        self._continue = request.expect_continue
+        self._limit: int | None = None
+        self.received = 0
+        self.failed = False
+        """True once nothing more can be read: the connection can't be used after the answer."""
+        self.exchange: Exchange | None = None
+
+    @property
+    def awaits_continue(self) -> bool:
+        """True while the client waits for 100 Continue before it sends the body."""
+        return self._continue
+
+    @property
+    def done(self) -> bool:
+        return self._decoder.done if self._decoder is not None else self._rest == 0
+
+    async def read(self, count: int) -> bytes:
+        while True:
+            data = await self._read(count, wait=True)
+            if data is not None:
+                return data
+
+    async def read_now(self, count: int) -> bytes | None:
+        return await self._read(count, wait=False)
+
+    async def _read(self, count: int, wait: bool) -> bytes | None:
+        """Read some of the body; None where its bytes have not come (or were framing alone)."""
+        if self.failed:
+            raise HTTPError(400, close=True)
+        self._check_limit()
+        if self.done:
+            return b""
+        try:
+            data = await self._decoded(count, wait)
+        except (HTTPError, OSError):
+            self.failed = True
+            raise
+        except TimedOut:
+            self.failed = True
+            raise HTTPError(408, close=True) from None
+        if data:
+            self.received += len(data)
+            self._check_limit()
+        return data
+
+    async def discard(self, most: int) -> bool:
+        """Read and forget what is left, at most `most` bytes; True where the next request can follow."""
+        if self.failed:
+            return False
+        if self.done:
+            return True
+        if self._continue:
+            return False
+        if self._decoder is None and self._rest > most:
+            return False
+        try:
+            while not self.done and most > 0:
+                most -= len(await self.read(READ_SIZE))
+        except (HTTPError, OSError, TimedOut):
+            return False
+        return self.done
+
+    def _check_limit(self) -> None:
+        """LimitRequestBody: known at once from Content-Length, else as the bytes come."""
+        if self._limit is None:
+            self._limit = self.exchange.settings[CoreDir].limit_request_body if self.exchange is not None else 0
+        if not self._limit:
+            return
+        x = self.exchange
+        if self.length is not None and self.length > self._limit:
+            self.failed = True
+            if x is not None:
+                x.server.log(
+                    Level.INFO, "http",
+                    f"AH01588: Requested content-length of {self.length} is larger than the configured limit of {self._limit}", x,
+                )  # fmt: skip
+            raise HTTPError(413, close=True)
+        if self.received > self._limit:
+            self.failed = True
+            if x is not None:
+                x.server.log(
+                    Level.INFO, "http",
+                    f"AH01591: Read content length of {self.received} is larger than the configured limit of {self._limit}", x,
+                )  # fmt: skip
+            raise HTTPError(413, close=True)
+
+    async def _decoded(self, count: int, wait: bool) -> bytes | None:
+        """Return body bytes, b"" at its end, None where more must come first."""
+        decoder = self._decoder
+        if decoder is None:
+            data = await self._more(min(count, self._rest), wait)
+            self._rest -= len(data or b"")
+            return data
+        data = decoder.read(count)
+        if not data and not decoder.done:
+            raw = await self._more(READ_SIZE, wait)
+            if raw is None:
+                return None
+            decoder.feed(raw)
+            data = decoder.read(count)
+        if decoder.done:
+            self._connection.buffer[:0] = decoder.leftover
+            if self.exchange is not None:
+                self.exchange.notes["trailers-in"] = decoder.trailers
+            return data
+        return data or None
+
+    async def _more(self, count: int, wait: bool) -> bytes | None:
+        """Return the next raw bytes of the connection; raises ConnectionResetError at its end."""
+        connection = self._connection
+        buffer = connection.buffer
+        if buffer:
+            data: bytes | None = bytes(buffer[:count])
+            del buffer[:count]
+            self._continue = False
+            return data
+        if self._continue:
+            self._continue = False
+            await connection.transport.send([CONTINUE], connection.body_seconds())
+        if wait:
+            data = await connection.transport.recv(count, TimeoutClass.BODY, connection.body_seconds())
+        else:
+            data = connection.transport.recv_now(count)
+        if data is None:
+            return None
+        if not data:
+            raise ConnectionResetError("the client left in the middle of its request")
+        connection.note_received(len(data))
+        return data
+
+
+def request_body(connection: Connection, request: Request) -> RequestBody:
+    """Return the body object of a request that was read from `connection`."""
+    return ConnectionBody(connection, request) if request.has_body else NO_REQUEST_BODY

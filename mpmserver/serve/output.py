@@ -1,0 +1,219 @@
+"""A response on the wire: filters, head, framing, and the system call that suits the body.
+
+The head is made as Apache makes it: Date and Server first, the module's headers, then what the connection adds
+(Connection, Keep-Alive, Transfer-Encoding), the type last. A body of unknown length is chunked for HTTP/1.1 and
+ends with the connection for HTTP/1.0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
+from mpmserver.core.names import server_header
+from mpmserver.core.ranges import apply_ranges
+from mpmserver.core.settings import CoreServer
+from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
+from mpmserver.http.headers import Headers
+from mpmserver.http.status import drops_connection, has_no_body, status_line
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.serve.connection import Connection
+
+KEPT_WITH_304 = (
+    "Content-Location", "ETag", "Expires", "Cache-Control", "Vary", "Warning", "WWW-Authenticate",
+    "Proxy-Authenticate", "Set-Cookie", "Set-Cookie2",
+)  # fmt: skip
+READ_AHEAD = 8192
+
+
+class Sender:
+    """Sends one response; made anew for each."""
+
+    __slots__ = ("chunked", "connection", "response", "seconds", "x")
+
+    def __init__(self, connection: Connection, x: Exchange) -> None:
+        self.connection = connection
+        self.x = x
+        self.response = self._filtered()
+        self.seconds = x.server[CoreServer].timeout
+        self.chunked = False
+
+    def _filtered(self) -> Response:
+        x = self.x
+        response = x.response
+        assert response is not None
+        try:
+            for filter in sorted(x.filters, key=lambda filter: filter.order):
+                response = filter.apply(x, response)
+            if response.status == 200 and "Range" in x.headers_in and not x.header_only:
+                response = apply_ranges(x, response)
+        except BaseException:
+            response.body.close()
+            raise
+        x.response = response
+        x.status = response.status
+        return response
+
+    async def send(self) -> None:
+        """Send head and body; raises OSError or TimedOut where the client is gone, after closing the body."""
+        body = self.response.body
+        try:
+            if isinstance(body, Stream):
+                await self._send_stream(body)
+            elif self.x.protocol == "HTTP/0.9":
+                await self._send_body(b"")
+            else:
+                head = self._head(body.length)
+                await self._send_body(head)
+        finally:
+            body.close()
+
+    async def _send_body(self, head: bytes) -> None:
+        x, body = self.x, self.response.body
+        without = x.header_only or body is EMPTY or has_no_body(self.response.status)
+        pieces = [head] if head else []
+        if without:
+            await self._count(pieces, 0)
+        elif isinstance(body, Content):
+            pieces.append(body.data)
+            await self._count(pieces, len(body.data))
+        elif isinstance(body, OpenFile):
+            await self._send_file(body, pieces)
+        else:
+            raise TypeError(f"{type(body).__name__} is no body that can be sent")
+
+    async def _count(self, pieces: list[bytes], of_body: int, more: bool = False) -> None:
+        """Send bytes, and count them for the log."""
+        if not pieces:
+            return
+        sent = await self.connection.transport.send(pieces, self.seconds, more)
+        self.x.bytes_out += sent
+        self.x.sent_body += of_body
+
+    async def _send_file(self, body: OpenFile, pieces: list[bytes]) -> None:
+        x = self.x
+        for piece in body.pieces:
+            if isinstance(piece, bytes):
+                pieces.append(piece)
+                x.sent_body += len(piece)
+                continue
+            await self._count(pieces, 0, more=True)
+            pieces = []
+            offset, count = piece
+            sent = await self.connection.transport.sendfile(body.fd, offset, count, self.seconds)
+            x.bytes_out += sent
+            x.sent_body += sent
+            if sent < count:
+                raise ConnectionAbortedError("the file became shorter while it was sent")
+        await self._count(pieces, 0)
+
+    async def _send_stream(self, body: Stream) -> None:
+        """Send a body that is produced meanwhile; one that ends at once gets a Content-Length, as in Apache."""
+        x = self.x
+        if body.raw:
+            x.keep_alive = False
+            await self._pump(body, await body.read())
+            return
+        if x.header_only or has_no_body(self.response.status):
+            await self._count([self._head(body.total)], 0)
+            return
+        first = await body.read()
+        length = body.total
+        rest = b""
+        if length is None and len(first) < READ_AHEAD:
+            rest = await body.read() if first else b""
+            if not rest:
+                length = len(first)
+        head = b"" if x.protocol == "HTTP/0.9" else self._head(length)
+        if length is not None and not rest and length == len(first):
+            await self._count([piece for piece in (head, first) if piece], len(first))
+            return
+        await self._count([head] if head else [], 0, more=True)
+        await self._pump(body, first + rest)
+
+    async def _pump(self, body: Stream, data: bytes) -> None:
+        """Send a stream to its end; while the client takes nothing the body may go on with its other work."""
+        transport = self.connection.transport
+        while data:
+            rest = memoryview(encode_chunk(data) if self.chunked else data)
+            self.x.bytes_out += len(rest)
+            while rest:
+                sent = transport.send_now(rest)
+                rest = rest[sent:]
+                if rest and not sent:
+                    await body.while_blocked(transport.fd, self.seconds)
+            self.x.sent_body += len(data)
+            data = await body.read()
+        if self.chunked:
+            await self._count([LAST_CHUNK], 0)
+
+    def _head(self, length: int | None) -> bytes:
+        x, response = self.x, self.response
+        status = response.status
+        connection = self._persistence(status, length)
+        lines = [
+            f"HTTP/1.1 {response.reason or status_line(status)}",
+            f"Date: {x.world.dates.http_date(int(x.request_time))}",
+            f"Server: {server_header(x.world.site)}",
+        ]
+        lines += [f"{name}: {value}" for name, value in self._fields(status, length)]
+        lines += connection
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+    def _fields(self, status: int, length: int | None) -> list[tuple[str, str]]:
+        x = self.x
+        fields = self._modules_fields()
+        if status == 304:
+            return [(name, value) for name, value in fields.items() if name in KEPT_WITH_304]
+        if x.content_type and not has_no_body(status):
+            fields.set("Content-Type", x.content_type if not x.charset else f"{x.content_type};charset={x.charset}")
+        if x.content_encoding:
+            fields.set("Content-Encoding", x.content_encoding)
+        if x.content_languages:
+            fields.set("Content-Language", ", ".join(x.content_languages))
+        if has_no_body(status):
+            fields.unset("Content-Length")
+        elif length is not None and not (x.header_only and length == 0):
+            fields.set("Content-Length", str(length))
+        elif self.chunked or length is None:
+            fields.unset("Content-Length")
+        x.headers_out, x.err_headers_out = fields, Headers()
+        return list(fields.items())
+
+    def _modules_fields(self) -> Headers:
+        x = self.x
+        fields = x.err_headers_out.copy()
+        for name, value in x.headers_out.items():
+            fields.add(name, value)
+        for name in ("Date", "Server"):
+            fields.unset(name)
+        return fields
+
+    def _persistence(self, status: int, length: int | None) -> list[str]:
+        """Decide whether the connection goes on, and how the end of the body is told; the lines that say so."""
+        x, request = self.x, self.x.request
+        limits = x.server[CoreServer]
+        old = request.version < (1, 1) or "force-response-1.0" in x.env
+        ends = length is not None or has_no_body(status) or x.header_only
+        keep = x.keep_alive and limits.keep_alive and "nokeepalive" not in x.env and not drops_connection(status)
+        used = self.connection.peer.keepalives + 1
+        if limits.max_keep_alive_requests and used >= limits.max_keep_alive_requests:
+            keep = False
+        if self.connection.stopping:
+            keep = False
+        lines: list[str] = []
+        if not ends and not old:
+            self.chunked = True
+            lines.append("Transfer-Encoding: chunked")
+        keep = keep and (ends or self.chunked)
+        x.keep_alive = keep
+        if not keep:
+            lines.append("Connection: close")
+        elif request.keep_alive_asked:
+            left = limits.max_keep_alive_requests - used
+            most = f", max={left}" if limits.max_keep_alive_requests else ""
+            lines.append(f"Keep-Alive: timeout={int(limits.keep_alive_timeout)}{most}")
+            lines.append("Connection: Keep-Alive")
+        return lines

@@ -1,0 +1,3 @@
+#!/bin/sh
+cat >/dev/null
+printf 'Location: http://other.test/\n\n'

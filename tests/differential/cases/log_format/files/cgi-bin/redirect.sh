@@ -1,0 +1,3 @@
+#!/bin/sh
+cat >/dev/null
+printf 'Location: /hello.html?inner\n\n'

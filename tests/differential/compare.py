@@ -1,0 +1,136 @@
+"""Compare two transcripts of a case: every field as text, made independent of what cannot be equal.
+
+What is normalized, and nothing else: the client's port, the server's own run folder, the product token in signatures
+and environments, multipart boundaries and the lengths that follow from theirs (Apache's is a number without leading
+zeros), the order of ``Allow`` (it comes from a hash with a seed per process), and what a case itself marks as
+``<v>...</v>`` (a time, a process id: its shape is compared), ``<id>...</id>`` (random: whether there is one) or
+``<sent>...</sent>`` (bytes sent: less the ``Server`` headers). ``Date`` and ``Server`` headers are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.differential.case import Item
+from tests.differential.replay import NOT_TRIED, Outcome, Transcript
+from tests.wire_client import Response
+
+LEFT_OUT = frozenset({"date", "server"})
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+PRODUCT = re.compile(
+    rb"(?P<before><address>|SERVER_SOFTWARE=|AH00489: )(?:Apache|mpmserver)(?:/[\w.+-]+)?(?: \((?:Debian|Unix)\))?"
+)
+#: Keys of the status page that are there only when a count has left zero.
+VARYING_KEYS = frozenset({b"CPULoad", b"ReqPerSec", b"BytesPerSec", b"BytesPerReq", b"DurationPerReq"})
+COMMAND_LINE = re.compile(rb"(?<=AH00094: Command line: ')\S+(?: -m mpmserver)?(?= )")
+VOLATILE = re.compile(rb"<v>(.*?)</v>")
+RANDOM = re.compile(rb"<id>[^<]{2,}</id>")
+SENT = re.compile(r"<sent>(\d+)</sent>")
+BOUNDARY = re.compile(r'multipart/[\w-]+; boundary="?([^"\s;]+)')
+WHOLE_CASE = "(the whole case)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs: ``None`` where a server did not have it."""
+
+    case: str
+    request: str
+    field: str
+    apache: str | None
+    ours: str | None
+
+
+def differences(case: str, reference: Transcript, subject: Transcript) -> dict[str, list[Difference]]:
+    """All differences of a case, by request label, in order; equal requests are in it with an empty list."""
+    result: dict[str, list[Difference]] = {}
+    if subject.failure or reference.failure:
+        result[WHOLE_CASE] = [Difference(case, WHOLE_CASE, "run", reference.failure, subject.failure)]
+    errors = [
+        {"error-log": "\n".join(_text(line.encode(), side, 0) for line in side.other_errors)}
+        for side in (reference, subject)
+    ]
+    result.setdefault(WHOLE_CASE, []).extend(_unequal(case, WHOLE_CASE, *errors))
+    for theirs, ours in zip(reference.outcomes, subject.outcomes, strict=True):
+        label = theirs.item.label
+        if NOT_TRIED in (theirs.ended, ours.ended):
+            result[label] = [Difference(case, label, "end", theirs.ended, ours.ended)]
+            continue
+        result[label] = list(_unequal(case, label, dict(fields(theirs, reference)), dict(fields(ours, subject))))
+    return result
+
+
+def _unequal(case: str, label: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[Difference]:
+    for name in [*theirs, *(name for name in ours if name not in theirs)]:
+        if theirs.get(name) != ours.get(name):
+            yield Difference(case, label, name, theirs.get(name), ours.get(name))
+
+
+def fields(outcome: Outcome, transcript: Transcript) -> Iterator[tuple[str, str]]:
+    """Everything that is compared of one connection, as (field, text)."""
+    yield "end", outcome.ended
+    yield "responses", str(len(outcome.responses))
+    keys_only = outcome.item.keys_only
+    lengths = [response.header("content-length") for response in outcome.responses if keys_only or _boundary(response)]
+    for number, response in enumerate(outcome.responses, 1):
+        prefix = "" if number == 1 else f"{number}."
+        for name, text in _response_fields(response, outcome.item):
+            yield prefix + name, _text(text, transcript, outcome.port)
+    if outcome.rest:
+        yield "rest", _text(outcome.rest, transcript, outcome.port)
+    servers = sum(len(value) for response in outcome.responses for value in response.values("server"))
+    for name, lines in outcome.logs.items():
+        joined = "\n".join(lines)
+        for length in lengths:
+            joined = re.sub(rf" (20[06]) {length} ", r" \1 {varying} ", joined)
+        joined = SENT.sub(lambda match: f"<sent>{int(match[1]) - servers}</sent>", joined)
+        yield f"log:{name}", _text(joined.encode("utf-8"), transcript, outcome.port)
+
+
+def _response_fields(response: Response, item: Item) -> Iterator[tuple[str, bytes]]:
+    yield "status", response.status_line.encode("latin-1")
+    boundary = _boundary(response)
+    for name in dict.fromkeys(name for name, _ in response.headers):
+        if name.lower() not in LEFT_OUT | (FRAMING if item.streamed or item.keys_only else set()):
+            yield f"header:{name}", _header(response, name, boundary).encode("latin-1")
+    body = response.body.replace(boundary.encode("latin-1"), b"{boundary}") if boundary else response.body
+    if item.keys_only:
+        keys = [line.split(b":", 1)[0] for line in body.split(b"\n")]
+        body = b"\n".join(key for key in keys if key not in VARYING_KEYS)
+    yield "body", body
+    if response.trailers:
+        yield "trailers", repr(response.trailers).encode("latin-1")
+    if not response.complete:
+        yield "complete", b"no"
+
+
+def _header(response: Response, name: str, boundary: str) -> str:
+    values = [value for key, value in response.headers if key == name]
+    if name == "Allow":
+        values = [",".join(sorted(value.split(","))) for value in values]
+    elif boundary and name == "Content-Length":
+        values = ["{varying}"]
+    elif boundary:
+        values = [value.replace(boundary, "{boundary}") for value in values]
+    return " | ".join(values)
+
+
+def _boundary(response: Response) -> str:
+    match = BOUNDARY.match(response.header("content-type") or "")
+    return match[1] if match else ""
+
+
+def _text(data: bytes, transcript: Transcript, port: int) -> str:
+    data = data.replace(str(transcript.run_folder).encode(), b"{run}")
+    data = PRODUCT.sub(rb"\g<before>{product}", data)
+    data = COMMAND_LINE.sub(b"{program}", data)
+    data = RANDOM.sub(b"<id>x</id>", VOLATILE.sub(_shape, data))
+    if port:
+        data = re.sub(rb"(?<![\w.])%d(?!\w)" % port, b"{client-port}", data)
+    return data.decode("utf-8", errors="backslashreplace")
+
+
+def _shape(match: re.Match[bytes]) -> bytes:
+    return b"<v>" + re.sub(rb"[A-Za-z]+", b"a", re.sub(rb"\d+", b"9", match[1])) + b"</v>"

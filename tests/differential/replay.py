@@ -1,0 +1,147 @@
+"""Run a case against one server: start it, send every item, stop it, and sort what it logged to the connections.
+
+Both servers use the same directory and, one after the other, the same address and port, so that nothing that leaks
+into an answer has to be guessed at. A log line belongs to the connection whose client port it names; this is exact,
+where counting lines would race with the server's writing them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.differential.case import HOST_NAME, Case, Item
+from tests.live_server import MODULES, Live, LiveApache, LiveServer, server_head
+from tests.wire_client import Response, exchange, parse_responses
+
+ANSWER_SECONDS = 6.0
+#: After so many unanswered requests the rest of the case is not tried: it would only take long.
+PATIENCE = 4
+NOT_TRIED = "not tried"
+SERVERS: dict[str, type[Live]] = {"apache": LiveApache, "mpmserver": LiveServer}
+#: Apache has no reactor: there it answers with event.
+APACHE_MPM = {"reactor": "event"}
+LOG_FORMAT = r"%{remote}p %h %l %u \"%r\" %>s %b %X \"%{Referer}i\" \"%{User-Agent}i\" \"%{Content-Type}o\" %f %q"
+ERROR_LINE = re.compile(
+    r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid \d+(?::tid \d+)?\] (?P<os>\(-?\d+\).*?: )?"
+    r"(?:\[(?:client|remote) [^\]]*:(?P<port>\d+)\] )?(?P<text>.*)$"
+)
+NUMBERED = re.compile(r"\bAH\d{5}: ")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one server did with one item."""
+
+    item: Item
+    sent: tuple[bytes, ...] = ()
+    port: int = 0
+    responses: list[Response] = field(default_factory=list)
+    rest: bytes = b""
+    ended: str = NOT_TRIED
+    logs: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What one server did with one case. ``failure`` is why it did not start or stop well, or empty."""
+
+    server: str
+    outcomes: list[Outcome]
+    run_folder: Path
+    other_errors: list[str] = field(default_factory=list)
+    failure: str = ""
+
+
+def run(server: str, case: Case, mpm: str, port: int, tree: Path, folder: Path, sent: Transcript | None) -> Transcript:
+    """Replay ``case``; ``sent`` is the other server's transcript, whose very bytes are sent again."""
+    folder.mkdir()
+    mpm = APACHE_MPM.get(mpm, mpm) if server == "apache" else mpm
+    outcomes = [Outcome(item) for item in case.items]
+    transcript = Transcript(server, outcomes, folder)
+    live = SERVERS[server](configuration(case, mpm, port, tree, folder), whole=True, mpm=mpm, root=folder, port=port)
+    try:
+        with live:
+            _replay(live, outcomes, sent)
+    except AssertionError as error:
+        transcript.failure = str(error)
+    _sort_logs(live, transcript)
+    return transcript
+
+
+def configuration(case: Case, mpm: str, port: int, tree: Path, folder: Path) -> str:
+    """The common head and the case's fragment."""
+    modules = tuple(name for name in MODULES if name not in case.without) + case.extra
+    head = server_head(folder, port, mpm, modules) + (
+        f'ServerName {HOST_NAME}\nDocumentRoot "{tree}"\nKeepAliveTimeout 2\nTimeout 5\n'
+        f'LogFormat "{LOG_FORMAT}" diff\nCustomLog "{folder}/logs/access.log" diff\n'
+    )
+    words = {"ROOT": str(tree), "PORT": str(port), "LOGS": f"{folder}/logs"}
+    return head + re.sub(r"\$\{(ROOT|PORT|LOGS)\}", lambda match: words[match[1]], case.config)
+
+
+def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None) -> None:
+    used: set[int] = set()
+    values = {b"port": str(live.port).encode()}
+    unanswered = 0
+    for index, outcome in enumerate(outcomes):
+        if earlier and earlier.outcomes[index].sent:
+            outcome.sent = earlier.outcomes[index].sent
+        else:
+            outcome.sent = tuple(_fill(part, values) for part in outcome.item.parts)
+        if unanswered < PATIENCE:
+            _send(live, outcome, used)
+            unanswered += outcome.ended == "timeout"
+            _remember(outcome, values)
+
+
+def _send(live: Live, outcome: Outcome, used: set[int]) -> None:
+    while True:
+        connection = live.connect(ANSWER_SECONDS)
+        outcome.port = connection.getsockname()[1]
+        if outcome.port not in used:
+            break
+        connection.close()
+    used.add(outcome.port)
+    with connection:
+        received = exchange(connection, outcome.sent, ANSWER_SECONDS, half_close=outcome.item.half_close)
+    outcome.ended = received.ended
+    outcome.responses, outcome.rest = parse_responses(received.received, outcome.item.methods)
+
+
+def _fill(part: bytes, values: dict[bytes, bytes]) -> bytes:
+    """Put in what the last answers gave, ``{etag}`` and ``{last-modified}``, and the server's ``{port}``."""
+    return re.sub(rb"\{(etag|last-modified|port)\}", lambda match: values.get(match[1], b"none"), part)
+
+
+def _remember(outcome: Outcome, values: dict[bytes, bytes]) -> None:
+    for response in outcome.responses:
+        for name in ("etag", "last-modified"):
+            if (value := response.header(name)) is not None:
+                values[name.encode()] = value.encode("latin-1")
+
+
+def _sort_logs(live: Live, transcript: Transcript) -> None:
+    by_port = {str(outcome.port): outcome for outcome in transcript.outcomes if outcome.port}
+    for path in sorted(live.root.joinpath("logs").glob("*.log")):
+        for line in path.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
+            if path.name == "error.log":
+                _sort_error(line, by_port, transcript)
+            elif outcome := by_port.get(line.split(" ", 1)[0]):
+                outcome.logs.setdefault(path.stem, []).append(line)
+
+
+def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) -> None:
+    """Module, level and text of a message; of those of no connection only the numbered ones are kept."""
+    match = ERROR_LINE.match(line)
+    if match is None:
+        if outcome := next((by_port[port] for port in re.findall(r"\bport=(\d+)", line) if port in by_port), None):
+            outcome.logs.setdefault("error", []).append(line)
+        return
+    text = f"[{match['module']}:{match['level']}] {match['os'] or ''}{match['text']}"
+    if owner := by_port.get(match["port"] or ""):
+        owner.logs.setdefault("error", []).append(text)
+    elif NUMBERED.search(text):
+        transcript.other_errors.append(text)

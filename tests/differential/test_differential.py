@@ -1,0 +1,45 @@
+"""Every case of the differential harness, one test each, and the wrong configurations."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.differential import badconfig
+from tests.differential.__main__ import describe
+from tests.differential.case import load_cases
+from tests.differential.explain import Verdict, load_entries
+from tests.differential.runner import run_case
+from tests.live_server import require_apache
+
+NAMES = [case.name for case in load_cases()]
+MPM = os.environ.get("DIFFERENTIAL_MPM", "event")
+AT_LEAST = 600
+
+
+def check(verdict: Verdict) -> None:
+    """Fail with everything that is open."""
+    lines = [describe(item, full=False) for item in verdict.unexplained]
+    lines += [f"explained.yaml: matches nothing: {entry}" for entry in verdict.stale]
+    assert verdict.good, "\n".join([f"{len(lines)} open differences", *lines])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_case_equals_apache(name: str) -> None:
+    require_apache()
+    (case,) = load_cases([name])
+    check(run_case(case, MPM, "mpmserver", load_entries()))
+
+
+def test_wrong_configurations_are_reported_in_the_same_words() -> None:
+    require_apache()
+    check(badconfig.run("mpmserver", load_entries()))
+
+
+def test_there_are_enough_requests() -> None:
+    assert sum(case.requests for case in load_cases()) >= AT_LEAST
+
+
+def test_every_entry_names_cases_that_exist() -> None:
+    assert {name for entry in load_entries() for name in entry.cases} <= {*NAMES, badconfig.NAME}

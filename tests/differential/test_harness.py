@@ -1,0 +1,131 @@
+"""The harness itself: what it reads, and that it would see a difference. Apache is not needed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.differential.case import Case, CaseError, load_case, unescape
+from tests.differential.compare import WHOLE_CASE, Difference, differences
+from tests.differential.explain import Entry, judge
+from tests.differential.replay import Outcome, Transcript
+from tests.wire_client import Response, parse_responses
+
+
+def a_case(folder: Path, requests: str, config: str = "") -> Case:
+    folder.joinpath("requests.txt").write_text(requests, encoding="utf-8")
+    folder.joinpath("httpd.conf").write_text(config, encoding="utf-8")
+    return load_case(folder)
+
+
+def test_alternatives_are_multiplied(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET,HEAD /a || /b\n    X-A: 1 || -\n    X-B: 2\n")
+    assert case.requests == 8
+    assert case.items[0].label == "GET /a [X-A: 1]"
+    assert case.items[0].parts[0] == (
+        b"GET /a HTTP/1.1\r\nHost: www.example.test\r\nConnection: close\r\nX-A: 1\r\nX-B: 2\r\n\r\n"
+    )
+    assert b"X-A" not in case.items[1].parts[0]
+
+
+def test_defaults_give_way(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET /a HTTP/1.0\n    -Host\n    Connection: keep-alive\n")
+    assert case.items[0].parts == (b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",)
+
+
+@pytest.mark.parametrize(
+    ("detail", "tail"),
+    [
+        ("< abc", b"Content-Length: 3\r\n\r\nabc"),
+        ("<chunked abcd", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"),
+        ("< {repeat:3:xy}", b"Content-Length: 6\r\n\r\nxyxyxy"),
+    ],
+)
+def test_bodies(tmp_path: Path, detail: str, tail: bytes) -> None:
+    case = a_case(tmp_path, f"POST /a\n    {detail}\n")
+    assert case.items[0].parts[0].endswith(tail)
+
+
+def test_raw_requests(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "RAW GET,HEAD open a title\n    | GET\\r\\n\n    ...\n    | \\x00 b\n")
+    (item,) = case.items
+    assert item.parts == (b"GET\r\n", b"\0 b")
+    assert (item.methods, item.half_close, item.label) == (("GET", "HEAD"), False, "RAW a title")
+
+
+def test_equal_labels_are_numbered(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET /a\nGET /a\n")
+    assert [item.label for item in case.items] == ["GET /a", "GET /a #2"]
+
+
+@pytest.mark.parametrize("text", ["    X: y\n", "RAW GET x\n    GET / HTTP/1.1\n", "GET\n"])
+def test_what_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CaseError, match=r"requests.txt:1"):
+        a_case(tmp_path, text)
+
+
+def test_unescape() -> None:
+    assert unescape(r"a\r\n\x01\\é") == b"a\r\n\x01\\\xc3\xa9"
+
+
+def test_responses_are_parsed_as_they_stand() -> None:
+    wire = (
+        b"HTTP/1.1 100 Continue\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nab"
+    )
+    responses, rest = parse_responses(wire, ("GET", "GET", "HEAD", "GET"))
+    assert [response.status for response in responses] == [100, 200, 200, 200, 404]
+    assert [response.body for response in responses] == [b"", b"hi", b"abc", b"", b"ab"]
+    assert [response.complete for response in responses] == [True, True, True, True, False]
+    assert responses[2].trailers == (("X-T", "1"),)
+    assert rest == b""
+
+
+def transcript(case: Case, response: Response, server: str = "apache", log: str = "41000 x") -> Transcript:
+    outcome = Outcome(case.items[0], port=41000, responses=[response], ended="closed", logs={"access": [log]})
+    return Transcript(server, [outcome], Path(f"/run/{server}"))
+
+
+REFERENCE = Response("HTTP/1.1", 200, "OK", (("Server", "Apache"), ("ETag", '"x"'), ("A", "1"), ("A", "2")), b"body")
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        (Response("HTTP/1.1", 200, "Fine", REFERENCE.headers, b"body"), "status"),
+        (Response("HTTP/1.1", 200, "OK", REFERENCE.headers[:1] + REFERENCE.headers[2:], b"body"), "header:ETag"),
+        (Response("HTTP/1.1", 200, "OK", REFERENCE.headers[:2] + REFERENCE.headers[:1:-1], b"body"), "header:A"),
+        (Response("HTTP/1.1", 200, "OK", (*REFERENCE.headers, ("B", "")), b"body"), "header:B"),
+        (Response("HTTP/1.1", 200, "OK", REFERENCE.headers, b"Body"), "body"),
+        (Response("HTTP/1.1", 200, "OK", REFERENCE.headers, b"body", complete=False), "complete"),
+    ],
+)
+def test_each_difference_is_seen(tmp_path: Path, changed: Response, field: str) -> None:
+    case = a_case(tmp_path, "GET /\n")
+    found = differences("c", transcript(case, REFERENCE), transcript(case, changed, "mpmserver"))
+    assert [item.field for item in found["GET /"]] == [field]
+
+
+def test_what_cannot_be_equal_is_no_difference(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET /\n")
+    headers = (("Date", "now"), ("Server", "mpmserver"), *REFERENCE.headers[1:])
+    page = "<address>{} Server at x Port 1</address> /run/{}/x <v>{}</v> 41000"
+    theirs = Response(
+        "HTTP/1.1", 200, "OK", REFERENCE.headers, page.format("Apache/2.4.71 (Debian)", "apache", 7).encode()
+    )
+    ours = Response("HTTP/1.1", 200, "OK", headers, page.format("mpmserver/1.0", "mpmserver", 1234).encode())
+    found = differences("c", transcript(case, theirs), transcript(case, ours, "mpmserver"))
+    assert found == {WHOLE_CASE: [], "GET /": []}
+
+
+def test_an_entry_explains_what_it_matches_and_is_stale_otherwise() -> None:
+    open_one = Difference("c", "GET /", "status", "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found")
+    entry = Entry(("c",), "^GET", "status", "200", "404", "because")
+    other = Entry(("c",), "^PUT", "status", "200", "404", "because")
+    verdict = judge("c", {"GET /": 1}, {"GET /": [open_one]}, [entry, other])
+    assert (verdict.explained, verdict.unexplained, verdict.stale) == (1, (), (other,))
+    assert not verdict.good
+    assert not judge("c", {"GET /": 1}, {"GET /": [open_one]}, []).good
