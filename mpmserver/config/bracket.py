@@ -18,7 +18,7 @@ MAX_CODE = 0xFF
 _POSIX = re.compile(r"\[([:.=])(\^?)([^\]\\]*?)\1\]")
 _BRACED = re.compile(r"\\(?:x\{([0-9A-Fa-f]+)\}|o\{([0-7]+)\})")
 _SHORT = re.compile(r"\\(?:x([0-9A-Fa-f]{0,2})|([0-7]{1,3}))")
-_WORD_BOUNDARIES = {"[[:<:]]": r"(?:\b(?=\w))", "[[:>:]]": r"(?:\b(?<=\w))"}
+_WORD_BOUNDARIES = {"[[:<:]]": r"\b(?=\w)", "[[:>:]]": r"\b(?<=\w)"}
 
 
 def read_code(pattern: str, position: int) -> tuple[int, int]:
@@ -68,6 +68,8 @@ def read_bracket(pattern: str, position: int, *, caseless: bool, extended: bool)
     for boundary, translated in _WORD_BOUNDARIES.items():
         if pattern.startswith(boundary, position):
             return translated, position + len(boundary)
+    if _POSIX.match(pattern, position):
+        _fail("POSIX named classes are supported only within a class", pattern, position)
     return _Bracket(pattern, position, caseless, extended).read()
 
 
@@ -88,7 +90,7 @@ class _Bracket:
     def read(self) -> tuple[str, int]:
         self._skip()
         negation = ""
-        if self._at("^"):
+        if self._at("^") and not self._quoting:
             negation = "^"
             self._position += 1
         self._skip()

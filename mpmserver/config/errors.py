@@ -18,6 +18,10 @@ COMMAND_LINE = "-c/-C directives"
 """What origins call the directives of the command line, numbered from 1."""
 
 
+MAX_LOG_LINE = 8190
+"""Apache cuts a message there."""
+
+
 class ErrorKind(Enum):
     """The moment at which an error was found; it decides how the error is printed."""
 
@@ -77,14 +81,15 @@ _SHORT_ESCAPES = {
 
 def render(error: ConfigError, program_name: str) -> str:
     """What Apache prints on stderr for ``error``, with the final newline."""
-    if error.kind is ErrorKind.BARE:
-        number, _, reason = error.message.partition(": ")
-        return f"{number}: {program_name}: {escaped(reason)}\n"
+    return "".join(f"{escaped(line)[:MAX_LOG_LINE]}\n" for line in _log_lines(error, program_name))
+
+
+def _log_lines(error: ConfigError, program_name: str) -> tuple[str, ...]:
     if error.origin is None:
-        return f"{program_name}: {escaped(error.message)}\n"
-    if error.kind is ErrorKind.READ and error.origin.file == COMMAND_LINE:
-        return f"{program_name}: Syntax error in -C/-c directive: {escaped(error.message)}\n"
-    if error.kind is ErrorKind.READ:
-        return f"{program_name}: {escaped(syntax_error(error.message, error.origin))}\n"
-    head = f"Syntax error on line {error.origin.line} of {error.origin.file}:"
-    return f"AH00526: {escaped(head)}\n{escaped(error.message)}\n"
+        return (f"{program_name}: {error.message}",)
+    if error.kind is ErrorKind.WALK:
+        where = f"Syntax error on line {error.origin.line} of {error.origin.file}:"
+        return f"AH00526: {where}", error.message
+    if error.origin.file == COMMAND_LINE:
+        return (f"{program_name}: Syntax error in -C/-c directive: {error.message}",)
+    return (f"{program_name}: {syntax_error(error.message, error.origin)}",)

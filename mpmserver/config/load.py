@@ -4,16 +4,16 @@
 `Catalog`, so that this package knows none by name.
 
 Which modules a configuration has: the static ones and those that LoadModule names, as in Apache. A configuration
-without any LoadModule has every module of the catalog and the default MPM. That can't be known before
-the end of the text, so reading begins as if there were none and begins again at the first LoadModule; warnings are
-kept until it is known which reading counts.
+without any LoadModule has every module of the catalog and the default MPM. That is not known before the end
+of the text, so it is read with the static modules first, and once more with all of them where no LoadModule came, or
+with the MPM that the MPM directive names; warnings are kept until it is known which reading counts.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mpmserver.config.build import Build, Configuration, Registry
@@ -22,6 +22,7 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.expand import read_configuration
 from mpmserver.config.node import Node, Origin
 from mpmserver.config.sections import HostConfig
+from mpmserver.config.syntax import words
 
 Warn = Callable[[str, Origin | None], None]
 
@@ -52,6 +53,8 @@ class LoadOptions:
     """--mpm: chosen whatever LoadModule and MPM say."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     runtime_dir: str | None = None
+    check_document_roots: bool = True
+    """False for -T."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +68,18 @@ class Loaded:
     """The MPM that serves."""
 
 
-class _Explicit(Exception):
-    """A LoadModule has been met: only what is named is loaded."""
-
-
 class LoadedModules:
     """The modules of one reading; what LoadModule adds to and conditions ask."""
 
     def __init__(self, catalog: Catalog, registry: Registry, warn: Warn, explicit: bool, mpm: str | None) -> None:
         self.found: list[Any] = []
         self._catalog = catalog
-        self._registry = registry
+        self.registry = registry
         self._warn = warn
-        self._explicit = explicit
+        self.explicit = explicit
         self._mpm = mpm
+        self.asked = not explicit
+        """Whether it is settled which modules there are: a LoadModule was met, or none can be."""
         for name in catalog.static if explicit else catalog.names():
             self._add(catalog.find(name, name))
         if mpm is not None or not explicit:
@@ -86,8 +87,7 @@ class LoadedModules:
 
     def load(self, name: str, path: str, origin: Origin) -> None:
         """LoadModule. Raises ConfigError when there is no such module."""
-        if not self._explicit:
-            raise _Explicit
+        self.asked = True
         if self.is_loaded(name):
             self._warn(f"AH01574: module {name} is already loaded, skipping", origin)
             return
@@ -103,7 +103,7 @@ class LoadedModules:
             return
         for other in [other for other in self.found if getattr(other, "mpm", None) is not None]:
             self.found.remove(other)
-            self._registry.remove(other.name)
+            self.registry.remove(other.name)
         self._add(module)
 
     def is_loaded(self, name: str) -> bool:
@@ -111,10 +111,10 @@ class LoadedModules:
         return any(name in (module.identifier, module.source) for module in self.found)
 
     def has_directive(self, name: str) -> bool:
-        return not name.startswith("<") and self._registry.find(name) is not None
+        return not name.startswith("<") and self.registry.find(name) is not None
 
     def has_section(self, name: str) -> bool:
-        return self._registry.find(f"<{name}") is not None
+        return self.registry.find(f"<{name}") is not None
 
     def mpm(self) -> Any:
         """The module of the one MPM. Raises ConfigError for none or several."""
@@ -128,51 +128,78 @@ class LoadedModules:
 
     def _add(self, module: Any) -> None:
         self.found.append(module)
-        self._registry.add(module.name, module.directives)
+        self.registry.add(module.name, module.directives)
 
 
 def load(options: LoadOptions, catalog: Catalog, warn: Warn) -> Loaded:
     """Read and finish a configuration. Raises ConfigError at the first mistake, as Apache."""
-    try:
-        return _load(options, catalog, warn, explicit=False)
-    except _Explicit:
-        return _load(options, catalog, warn, explicit=True)
+    reading = _read(options, catalog, explicit=True)
+    if not reading.modules.asked:
+        reading = _read(options, catalog, explicit=False)
+    named = _named_mpm(reading.tree)
+    if named is not None and options.mpm is None:
+        reading = _read(replace(options, mpm=named), catalog, explicit=reading.modules.explicit)
+    for message, origin in reading.warnings:
+        warn(message, origin)
+    if reading.error is not None:
+        raise reading.error
+    return _finish(reading, options, warn)
 
 
-def _load(options: LoadOptions, catalog: Catalog, warn: Warn, explicit: bool) -> Loaded:
-    kept: list[tuple[str, Origin | None]] = []
-    registry = Registry()
-    modules = LoadedModules(catalog, registry, lambda *what: kept.append(what), explicit, options.mpm)
+@dataclass(slots=True)
+class _Reading:
+    """One reading of the text: its tree, or the error that ended it."""
+
+    modules: LoadedModules
+    context: ReadContext
+    warnings: list[tuple[str, Origin | None]]
+    tree: tuple[Node, ...] = ()
+    error: ConfigError | None = None
+
+
+def _read(options: LoadOptions, catalog: Catalog, explicit: bool) -> _Reading:
+    warnings: list[tuple[str, Origin | None]] = []
+
+    def keep(message: str, origin: Origin | None) -> None:
+        warnings.append((message, origin))
+
+    modules = LoadedModules(catalog, Registry(), keep, explicit, options.mpm)
     context = ReadContext(
         options.server_root,
         modules,
         defines=dict(options.defines),
         environ=options.environ,
-        warn=lambda *what: kept.append(what),
+        warn=keep,
         pre_lines=options.pre_lines,
         post_lines=options.post_lines,
         runtime_dir=options.runtime_dir,
     )
+    reading = _Reading(modules, context, warnings)
     try:
-        tree = read_configuration(options.file, context)
-        module = modules.mpm()
-    except ConfigError:
-        _give(kept, warn)
-        raise
-    _give(kept, warn)
+        reading.tree = tuple(read_configuration(options.file, context))
+    except ConfigError as error:
+        reading.error = error
+    return reading
+
+
+def _named_mpm(tree: tuple[Node, ...]) -> str | None:
+    """What the MPM directive says; its conditions and sections have to be read with that MPM in place."""
+    named = [words(node.arguments) for node in tree if node.key == "mpm"]
+    return named[-1][0].lower() if named and len(named[-1]) == 1 else None
+
+
+def _finish(reading: _Reading, options: LoadOptions, warn: Warn) -> Loaded:
+    modules, context = reading.modules, reading.context
+    module = modules.mpm()
     configuration = Configuration(
-        context.server_root, HostConfig(Origin(options.file, 0)), registry, modules.found, [], context.defines,
-        options.file, warn,
+        context.server_root, HostConfig(Origin(options.file, 0)), modules.registry, modules.found, [],
+        context.defines, options.file, warn,
     )  # fmt: skip
     configuration.read_context = context
-    Build(configuration, configuration.main, configuration.main.defaults).walk(tree)
+    configuration.check_document_roots = options.check_document_roots
+    Build(configuration, configuration.main, configuration.main.defaults).walk(reading.tree)
     module.mpm.check(configuration)
     for each in configuration.modules:
         if each.post_config is not None:
             each.post_config(configuration)
-    return Loaded(configuration, tree, context, module.mpm)
-
-
-def _give(kept: list[tuple[str, Origin | None]], warn: Warn) -> None:
-    for message, origin in kept:
-        warn(message, origin)
+    return Loaded(configuration, reading.tree, context, module.mpm)

@@ -110,7 +110,7 @@ class _Translator:
     def run(self) -> tuple[str, bool]:
         """The translation, and whether it is to be compiled caseless."""
         while match := _OPTIONS.match(self._pattern, self._position + 1):
-            if not self._at("(") or match[4] != ")":
+            if not self._at("(") or match[4] != ")" or not _INLINE_OPTIONS.issuperset(match[2] + (match[3] or "")):
                 break
             self._set_options(match)
         self._caseless = "i" in self._options
@@ -159,18 +159,18 @@ class _Translator:
         return False
 
     def _repeated(self, text: str, repeatable: bool, *, literal: bool = False) -> str:
-        """``text`` with the quantifiers that follow it."""
+        """``text`` with the quantifier that follows it, if there is one."""
         if literal:
             text = self._cased(character(ord(text)))
-        while self._skip() and not self._quoting:
-            match = _QUANTIFIER.match(self._pattern, self._position)
-            if match is None:
-                break
-            if not repeatable:
-                self._fail("quantifier does not follow a repeatable item")
-            self._position = match.end()
-            text = f"(?:{text}{self._quantifier(match[0])})"
-        return text
+        if not self._skip() or self._quoting:
+            return text
+        match = _QUANTIFIER.match(self._pattern, self._position)
+        if match is None:
+            return text
+        if not repeatable:
+            self._fail("quantifier does not follow a repeatable item")
+        self._position = match.end()
+        return f"{text}{self._quantifier(match[0])}"
 
     def _quantifier(self, quantifier: str) -> str:
         """The quantifier and its greediness."""
@@ -305,6 +305,8 @@ class _Translator:
     def _set_options(self, match: re.Match[str]) -> None:
         """Takes ``(?^imnsx-imnsx)`` or the beginning of such a group."""
         on, off = match[2], match[3] or ""
+        if match[1] and match[3] is not None:
+            self._fail("invalid hyphen in option setting")
         for letter in on + off:
             if letter not in _INLINE_OPTIONS:
                 self._fail(f"the option (?{letter}) is not supported")

@@ -119,7 +119,7 @@ class Module:
     `name` is Apache's without prefix and suffix: "mime" is mod_mime.c and mime_module. `server_settings` and
     `dir_settings` are the module's `Settings` classes for servers and for sections. Life-cycle hooks:
     `post_config(configuration)` checks and completes the whole configuration in the parent, before any fork
-    (raises ConfigError); `open_logs(configuration, opener)` opens what must be opened while still root;
+    (raises ConfigError); `open_logs(site, opener)` opens what must be opened while still root;
     `child_init(child)` runs in each child after the fork. `providers` are named values that other
     modules look up by (group, name), as Apache's ap_lookup_provider: ("authn", "file"), ("authz", "ip").
     """

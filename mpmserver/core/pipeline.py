@@ -22,7 +22,7 @@ from mpmserver.core.plan import Step, Steps
 from mpmserver.core.redirect import redirected
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.uri import normalize_path, unescape_path
+from mpmserver.http.uri import decode_path
 
 Outcome = Response | InternalRedirect | None
 
@@ -114,7 +114,12 @@ def split_uri(x: Exchange) -> None:
     raw = x.uri
     if raw == "*" or x.method == "CONNECT":
         return
-    x.uri = unescape_path(normalize_path(raw, core.merge_slashes), core.allow_encoded_slashes)
+    x.uri = decode_path(
+        raw,
+        merge_slashes=core.merge_slashes,
+        allow_encoded_slashes=core.allow_encoded_slashes,
+        target=x.unparsed_uri,
+    )
 
 
 async def _authorize(x: Exchange) -> Outcome:

@@ -248,12 +248,13 @@ class Scoreboard:
         slot["pid"] = pid
 
     def release(self, process: int) -> None:
-        """The process of a slot has ended: the slot is open, its totals stay."""
-        slot = self.process(process)
-        slot["state"] = ABSENT
-        slot["pid"] = 0
+        """The process of a slot has ended: the slot is open, its totals stay. Also for a board of another image."""
+        for name, value in (("state", ABSENT), ("pid", 0)):
+            at = self._process_at(process) + self._layout["process"].index(name) * WORD
+            struct.pack_into("Q", self._buffer, at, value)
+        status = self._layout["worker"].index("status") * WORD
         for thread in range(self.threads):
-            self.worker(process, thread).busy(DEAD)
+            struct.pack_into("Q", self._buffer, self._worker_at(process, thread) + status, DEAD)
 
     def fold(self, older: Scoreboard) -> None:
         """Take over the totals of a generation that has no process left."""

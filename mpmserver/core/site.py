@@ -7,7 +7,8 @@ in it changes afterwards but the bounded caches of merged settings, which belong
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.node import Origin
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Settings)
 Tables = dict[type[Settings], Settings]
 MERGED_CACHE_SIZE = 4096
+
+_WALKS: Final = {
+    SectionKind.DIRECTORY: 1, SectionKind.DIRECTORY_MATCH: 1, SectionKind.HTACCESS: 1,
+    SectionKind.FILES: 2, SectionKind.FILES_MATCH: 2,
+    SectionKind.LOCATION: 3, SectionKind.LOCATION_MATCH: 3,
+    SectionKind.IF: 4,
+}  # fmt: skip
+"""Which of Apache's walks finds a section; the server's own come before them all."""
 
 
 class ErrorLog(Protocol):
@@ -105,7 +114,7 @@ class Server:
         cache = self._cache
         found = cache.get(sections)
         if found is None:
-            tables = _finish(self.site.dir_kinds, [section.tables for section in sections])
+            tables = _finish_walks(self.site.dir_kinds, sections)
             found = cache[sections] = Merged(self, sections, tables, self.site.hooks)
             if len(cache) > MERGED_CACHE_SIZE:
                 cache.popitem(last=False)
@@ -143,11 +152,24 @@ def _kinds(kinds: list[type[Settings] | None], also: type[Settings] | None) -> t
 
 def _finish(kinds: tuple[type[Settings], ...], layers: list[Tables]) -> Tables:
     """Merge the layers of each kind, outermost first, and fill in defaults."""
+    return {kind: _merged(kind, [layer[kind] for layer in layers if kind in layer]).finished() for kind in kinds}
+
+
+def _finish_walks(kinds: tuple[type[Settings], ...], sections: tuple[Section, ...]) -> Tables:
+    """As `_finish`, but the sections that one walk found are merged with each other before they meet the outer ones.
+
+    Apache does so, and where merging forgets something on its way (UnsetEnv) it can be seen.
+    """
+    walks = [tuple(walk) for _number, walk in groupby(sections, lambda section: _WALKS.get(section.kind, 0))]
     finished: Tables = {}
     for kind in kinds:
-        present = [layer[kind] for layer in layers if kind in layer]
-        merged: Settings = present[0] if present else kind()
-        for layer in present[1:]:
-            merged = kind.merge(merged, layer)
-        finished[kind] = merged.finished()
+        found = [[section.tables[kind] for section in walk if kind in section.tables] for walk in walks]
+        finished[kind] = _merged(kind, [_merged(kind, walk) for walk in found if walk]).finished()
     return finished
+
+
+def _merged(kind: type[Settings], layers: list[Settings]) -> Settings:
+    merged = layers[0] if layers else kind()
+    for layer in layers[1:]:
+        merged = kind.merge(merged, layer)
+    return merged

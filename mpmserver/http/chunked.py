@@ -4,6 +4,7 @@
 from its front (which a ``bytearray`` does without moving the rest), so the work is linear in the body.
 What follows the body stays in the buffer: it is the next request (``leftover``).
 """
+
 from __future__ import annotations
 
 import enum
@@ -149,7 +150,7 @@ class ChunkedDecoder:
         while line_end := buffer.find(b"\n", self._seen) + 1:
             line = buffer[self._seen : line_end]
             self._seen = line_end
-            if line in (b"\r\n", b"\n"):
+            if bytes(line) in (b"\r\n", b"\n"):
                 return line_end
         if len(buffer) > self._limits.longest_field:
             self._check_partial_trailer()

@@ -3,6 +3,7 @@
 Deviations from the RFC are Apache's: If-Unmodified-Since counts beside If-Match and rules out a 304, and
 If-Modified-Since may still veto a 304 that If-None-Match would give.
 """
+
 from __future__ import annotations
 
 from mpmserver.http.dates import parse_http_date

@@ -3,6 +3,7 @@
 Formatting one second twice is wasted: ``DateCache`` keeps the last second of each form. An instance
 belongs to one thread (or loop); the functions are pure.
 """
+
 from __future__ import annotations
 
 import re

@@ -3,6 +3,7 @@
 Parsers, hooks and filters raise it; one place (the connection) renders the error page and writes the
 log. It carries no I/O and may be raised and caught on any thread.
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 class HTTPError(Exception):
     """A request ends with ``status``.
 
-    ``message`` is the detail Apache puts into the error page ("error-notes"; "" for none), ``log`` the
-    line for the error log (with Apache's AHnnnnn number where it logs one), ``level`` that line's
-    LogLevel; ``log_more`` are (level, line) pairs that follow it. ``close`` says that the connection cannot be used after the answer. ``headers`` are added
-    to the answer.
+    ``message`` is the detail Apache puts into the error page ("error-notes"; "" for none), ``log`` the line
+    for the error log (with Apache's AHnnnnn number where it logs one), ``level`` that line's LogLevel;
+    ``log_more`` are (level, line) pairs that follow it. ``close`` says that the connection cannot be used
+    after the answer. ``headers`` are added to the answer.
 
     What a parser already knew when it gave up is kept for the access log: ``request_line``, ``method``,
     ``target``, ``protocol`` and ``headers_in``.

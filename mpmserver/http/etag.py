@@ -1,4 +1,5 @@
 """Entity tags of files, printed as Apache's FileETag prints them, and the comparison of tags (RFC 9110 8.8.3)."""
+
 from __future__ import annotations
 
 import base64

@@ -3,6 +3,7 @@
 A clean section is known by one match of ``_CLEAN`` over all of it and split without further checks.
 Anything else is read line by line, as Apache does, so that the first error wins.
 """
+
 from __future__ import annotations
 
 import re
@@ -74,7 +75,7 @@ def _content(line: str, limits: HeadLimits) -> str:
     """A line (whose LF is gone) without its CR."""
     check_line(f"{line}\n", limits)
     if "\0" in line or (limits.strict and line[-1:] != "\r"):
-        raise _refused("")
+        raise unreadable()
     return line.removesuffix("\r")
 
 
@@ -88,7 +89,9 @@ def _folded(before: str | None, content: str, limits: HeadLimits) -> str:
     # what Apache's buffer holds: both parts, the space between them and the terminating NUL
     if len(before) + len(content) + 2 >= limits.field_size:
         shown = before.partition(":")[0][:_SHOWN]
-        raise _refused(f"AH00562: Request header exceeds LimitRequestFieldSize after folding: {shown}", _TOO_BIG, "info")
+        raise _refused(
+            f"AH00562: Request header exceeds LimitRequestFieldSize after folding: {shown}", _TOO_BIG, "info"
+        )
     return f"{before.rstrip(_SPACE)} {content}"
 
 
@@ -124,6 +127,11 @@ def _unsafe_trouble(line: str, name: str, colon: str, value: str) -> str:
 def too_many() -> HTTPError:
     """The refusal of a head with more fields than LimitRequestFields."""
     return _refused("AH00563: Number of request headers exceeds LimitRequestFields", _TOO_MANY, "info")
+
+
+def unreadable() -> HTTPError:
+    """The refusal of a section that cannot be read as lines: bare LF, NUL, a missing end."""
+    return _refused("")
 
 
 def _refused(log: str, message: str = "", level: str = "debug") -> HTTPError:

@@ -2,6 +2,7 @@
 
 ``body_framing`` reads it from a request head once. The chunks themselves are ``chunked.py``'s.
 """
+
 from __future__ import annotations
 
 import re
@@ -59,6 +60,4 @@ def body_framing(headers: Headers, path: str = "") -> tuple[Framing, bool]:
 def _content_length(text: str, path: str) -> int:
     if _DIGITS.fullmatch(text) and len(text) <= 4000 and (octets := int(text)) <= MAX_LENGTH:
         return octets
-    raise HTTPError(
-        400, log=f"AH10242: client sent invalid Content-Length ({text}): {path}", close=True, level="debug"
-    )
+    raise HTTPError(400, log=f"AH10242: client sent invalid Content-Length ({text}): {path}", close=True, level="debug")

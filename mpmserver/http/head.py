@@ -5,13 +5,14 @@ buffer is asked for its head's end (``find_head_end``), an incomplete one for a 
 (``check_partial``), a complete head is parsed (``parse_head``). Every refusal is an HTTPError that closes
 the connection and carries what was known for the access log.
 """
+
 from __future__ import annotations
 
 import re
 
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.field_lines import check_line, parse_fields, too_many
-from mpmserver.http.framing import Chunked, body_framing
+from mpmserver.http.field_lines import check_line, parse_fields, too_many, unreadable
+from mpmserver.http.framing import NO_BODY, Chunked, Length, body_framing
 from mpmserver.http.headers import Headers
 from mpmserver.http.host import split_host
 from mpmserver.http.limits import HeadLimits
@@ -20,7 +21,7 @@ from mpmserver.http.request_line import RequestLine, parse_request_line
 from mpmserver.http.syntax import token_pattern
 from mpmserver.http.uri import Target
 
-__all__ = ["HeadLimits", "check_partial", "find_head_end", "parse_head", "skip_blank_lines"]
+__all__ = ["HeadLimits", "check_partial", "cut_short", "find_head_end", "parse_head", "skip_blank_lines"]
 
 BLANK_LINES = 10
 """Apache ignores so many empty lines before a request line."""
@@ -31,6 +32,7 @@ _VERSIONED = re.compile(rb"[^\n]*[ \t\v\f\r]HTTP/[1-9]\.[0-9][ \t\v\f\r]*\n")
 _VERSIONED_UNSAFE = re.compile(_VERSIONED.pattern, re.IGNORECASE)
 _FOLD = re.compile(rb"\n[ \t]")
 _END = re.compile(rb"\n\r?\n")
+_EMPTY = Length(0)
 _CLOSE = token_pattern("close")
 _KEEP_ALIVE = token_pattern("keep-alive")
 
@@ -94,6 +96,21 @@ def _too_much(buffer: bytearray, first: int, limits: HeadLimits) -> bool:
     return lines > limits.fields and lines - len(_FOLD.findall(buffer, first)) > limits.fields
 
 
+def cut_short(data: bytes, limits: HeadLimits) -> HTTPError | None:
+    """The refusal of a head that its client ended too early; None where not even a line of it came (no answer)."""
+    begin = skip_blank_lines(data, limits.strict)
+    split = data.find(b"\n", begin) + 1
+    if not split:
+        return None
+    try:
+        line = parse_request_line(data[begin:split].decode("latin-1"), limits)
+        check_line(data[split:].rpartition(b"\n")[2].decode("latin-1") + "\n", limits)
+        parse_fields(data[split : data.rfind(b"\n") + 1].decode("latin-1"), limits)
+    except HTTPError as error:
+        return error
+    return _with_line(unreadable(), line)
+
+
 def parse_head(data: bytes, limits: HeadLimits) -> Request:
     """Parse a head that ``find_head_end`` found, with the blank lines before it.
 
@@ -125,6 +142,8 @@ def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int)
     if line.uri.scheme not in (None, "http", "https"):
         raise HTTPError(400, close=True)
     persistent = line.version >= (1, 1) or (asked and not isinstance(framing, Chunked))
+    if expects_continue and framing in (NO_BODY, _EMPTY):
+        persistent = False  # as Apache: an expectation that nothing will meet ends the connection
     return Request(
         line.method,
         line.target,

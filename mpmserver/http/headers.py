@@ -7,6 +7,7 @@ about a dozen fields, where a linear search is cheaper than keeping an index in 
 Used on every request in both directions; one object belongs to one request and is never shared between
 threads.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -54,7 +55,7 @@ class Headers:
         for index, field in enumerate(fields):
             if field[0] == key:
                 fields[index] = (key, name, value)
-                fields[index + 1:] = [later for later in fields[index + 1:] if later[0] != key]
+                fields[index + 1 :] = [later for later in fields[index + 1 :] if later[0] != key]
                 return
         fields.append((key, name, value))
 

@@ -3,6 +3,7 @@
 The rules are those of Apache's HttpProtocolOptions Strict: dotted names of letters, digits, ``-`` and
 ``_``, real IPv4 addresses, IPv6 addresses in brackets, ports from 1 to 65535.
 """
+
 from __future__ import annotations
 
 import re

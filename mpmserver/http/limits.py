@@ -1,13 +1,15 @@
 """What a request head may be: LimitRequestLine, LimitRequestFields, LimitRequestFieldSize, HttpProtocolOptions."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-REGISTERED_METHODS = frozenset(
-    "GET HEAD PUT POST DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK "
-    "VERSION-CONTROL CHECKOUT UNCHECKOUT CHECKIN UPDATE LABEL REPORT MKWORKSPACE MKACTIVITY "
-    "BASELINE-CONTROL MERGE".split()
-)
+REGISTERED_METHODS = frozenset({
+    "GET", "HEAD", "PUT", "POST", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "PROPPATCH",
+    "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "VERSION-CONTROL", "CHECKOUT", "UNCHECKOUT", "CHECKIN", "UPDATE",
+    "LABEL", "REPORT", "MKWORKSPACE", "MKACTIVITY", "BASELINE-CONTROL", "MERGE",
+})  # fmt: skip
+"""The methods that Apache knows by itself (HttpProtocolOptions RegisteredMethods)."""
 
 
 @dataclass(frozen=True, slots=True)

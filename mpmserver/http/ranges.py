@@ -4,6 +4,7 @@ A range that touches or overlaps the one before it is merged with it; that costs
 reversal where it starts before it. Too many of either, or of ranges, or more octets than the whole, and
 the whole is sent.
 """
+
 from __future__ import annotations
 
 import re
@@ -39,7 +40,7 @@ def select_ranges(
     max_ranges: int | None = 200,
     max_overlaps: int | None = 20,
     max_reversals: int | None = 20,
-) -> None | Unsatisfiable | list[Span]:
+) -> Unsatisfiable | list[Span] | None:
     """What part of ``size`` octets a request wants: None for the whole (200), else ranges for a 206.
 
     The limits are MaxRanges, MaxRangeOverlaps and MaxRangeReversals; None is ``unlimited``, 0 is

@@ -1,4 +1,5 @@
 """One request as its client sent it: frozen, made by ``head.parse_head`` and read by everything."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

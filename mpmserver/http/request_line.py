@@ -4,6 +4,7 @@ A good line costs one match of ``_LINE`` and ``parse_target``; only what it refu
 to find Apache's status and log line. ``HttpProtocolOptions Unsafe`` accepts more white space and line
 ends; its lines always go the second way.
 """
+
 from __future__ import annotations
 
 import re
@@ -11,14 +12,15 @@ from dataclasses import dataclass
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS, HeadLimits
-from mpmserver.http.syntax import TCHAR
-from mpmserver.http.syntax import TOKEN as _TOKEN
+from mpmserver.http.syntax import TCHAR, TOKEN
 from mpmserver.http.uri import Target, parse_target
-
 
 _LINE = re.compile(rf"([{TCHAR}]+) ([!-~\x80-\xff]+) (HTTP/([1-9])\.([0-9]))\r\n")
 _VISIBLE = re.compile(r"[!-~\x80-\xff]+")
-_WORDS = re.compile(r"([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)(.*)", re.DOTALL)
+_WORDS = re.compile(
+    r"([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)([ \t\n\v\f\r]*)([^ \t\n\v\f\r]*)(.*)",
+    re.DOTALL,
+)
 _PROTOCOL = re.compile(r"HTTP/([1-9])\.([0-9])")
 _PROTOCOL_UNSAFE = re.compile(_PROTOCOL.pattern, re.IGNORECASE)
 _BAD_SPACE = re.compile(r"[\t\v\f\r]")
@@ -90,7 +92,9 @@ def _unusual_line(line: str, limits: HeadLimits) -> RequestLine:
         raise _too_long(line, limits)
     content = line.removesuffix("\n").removesuffix("\r")
     if "\0" in content or (limits.strict and not line.endswith("\r\n")):
-        raise refusal(400, "AH00566: request failed: malformed request line", line.removesuffix("\r\n").partition("\0")[0])
+        raise refusal(
+            400, "AH00566: request failed: malformed request line", line.removesuffix("\r\n").partition("\0")[0]
+        )
     match = _WORDS.fullmatch(content)
     assert match is not None  # every part of the pattern may be empty
     before, method, gap, target, second_gap, protocol, after = match.groups()
@@ -132,7 +136,7 @@ def _word_trouble(method: str, target: str, protocol: str, versioned: bool, limi
             protocol and not versioned,
             f"AH02418: Unrecognized protocol '{protocol}' (perhaps whitespace was injected?)",
         ),
-        (not (_TOKEN.fullmatch(method) if limits.strict else method), f"AH03445: Invalid method token: '{method}'"),
+        (not (TOKEN.fullmatch(method) if limits.strict else method), f"AH03445: Invalid method token: '{method}'"),
         (not target, "AH03454: URI incorrectly encoded: ''"),
         (not protocol and not limits.allow09, "AH02401: Rejected HTTP/0.9 request"),
         (
@@ -149,8 +153,7 @@ def _too_long(line: str, limits: HeadLimits) -> HTTPError:
     words = shown.split(" ")
     error = refusal(
         414,
-        "AH00565: request failed: client's request-line exceeds LimitRequestLine "
-        f"(longer than {limits.line})",
+        f"AH00565: request failed: client's request-line exceeds LimitRequestLine (longer than {limits.line})",
         shown,
         words[0] if len(words) > 1 else None,
         words[1] if len(words) > 1 else None,

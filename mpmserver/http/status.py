@@ -1,4 +1,5 @@
 """Status codes and Apache's words for them; which statuses end a connection. A table, used by every layer."""
+
 from __future__ import annotations
 
 from types import MappingProxyType
@@ -44,12 +45,10 @@ _WORDS = """
 415 Unsupported Media Type
 416 Requested Range Not Satisfiable
 417 Expectation Failed
-418 I'm A Teapot
 421 Misdirected Request
 422 Unprocessable Entity
 423 Locked
 424 Failed Dependency
-425 Too Early
 426 Upgrade Required
 428 Precondition Required
 429 Too Many Requests

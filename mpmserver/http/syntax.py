@@ -1,4 +1,5 @@
 """Character classes of RFC 9110 5.6 that several parsers share."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Text made safe for HTML pages and log files, with Apache's escapes."""
+
 from __future__ import annotations
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})

@@ -4,6 +4,7 @@
 the file system use (``os.fsdecode``), in Apache's order: ``normalize_path`` removes dot segments while the
 path is still escaped, ``unescape_path`` decodes it. ``escape_path`` leads back, for Location and links.
 """
+
 from __future__ import annotations
 
 import os
@@ -39,7 +40,9 @@ _ABSOLUTE = re.compile(
     r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?",
     re.DOTALL,
 )
-_AUTHORITY = re.compile(r"(?:(?P<userinfo>.*)@)?(?P<host>\[[0-9A-Fa-f:.]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?", re.DOTALL)
+_AUTHORITY = re.compile(
+    r"(?:(?P<userinfo>.*)@)?(?P<host>\[[0-9A-Fa-f:.]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?", re.DOTALL
+)
 _CONNECT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]/?#@]*):(?P<port>[0-9]+)")
 
 
@@ -121,6 +124,7 @@ def normalize_path(path: str, merge_slashes: bool = True, target: str = "") -> s
 
     Raises HTTPError 400 for an escape that is none and for a path that leaves the root (AH10244).
     """
+
     def decoded(match: re.Match[str]) -> str:
         if match[1] is None:
             raise _invalid(target or path)

@@ -1,4 +1,4 @@
-"""mod_so: LoadModule, which the reader executes, and `Catalog`, which finds the module that it names.
+"""mod_so: LoadModule, which the reader executes, MPM, and `Catalog`, which finds the modules that they name.
 
 A built-in module is found by its identifier, whatever path stands behind it: the file need not exist. A path that is
 a dotted Python name is imported instead; the module there has `MODULE`. The catalog imports; it remembers nothing.
@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import re
 
+from mpmserver.config.directive import RSRC_CONF, Directive, Shape, ignored
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.read_directives import SO
 from mpmserver.core.module import Module
@@ -45,4 +46,13 @@ class Catalog:
         return found
 
 
-MODULE = Module("so", SO)
+MODULE = Module(
+    "so",
+    (
+        *SO,
+        Directive(
+            "MPM", Shape.TAKE1, RSRC_CONF, ignored, "the multi-processing module: prefork, worker, event or reactor",
+            global_only=True,
+        ),
+    ),
+)  # fmt: skip

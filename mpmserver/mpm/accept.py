@@ -1,8 +1,9 @@
 """From a listening socket to a connection.
 
-Errors of accept() are judged once, here: another process was faster (nothing to do), the client left before it was
-accepted (take the next one), the machine is out of descriptors or memory (say so, at most once a second, and pause,
-so that a level-triggered poller does not spin), or the listener itself is broken (this process can't go on).
+Errors of accept() are judged once, here: another process was faster, or the listener was closed because this one
+leaves (nothing to do); the client left before it was accepted (take the next one); the machine is out of descriptors
+or memory (say so, at most once a second, and pause, so that a level-triggered poller does not spin); or the listener
+itself is broken (this process can't go on).
 """
 
 from __future__ import annotations
@@ -57,14 +58,15 @@ class Acceptor:
             self._judge(error, listener)
             return None
         try:
-            peer = Peer(_local(sock, listener), _plain(remote), next(self._idents))
-            return self._child.connect(PlainTransport(sock, self._blocking), listener, peer, worker)
+            peer = Peer(_local(sock, listener), _plain(remote), sock.fileno(), next(self._idents))
+            connection: Connection = self._child.connect(PlainTransport(sock, self._blocking), listener, peer, worker)
         except OSError:
             sock.close()  # reset before its address was asked for
             return None
+        return connection
 
     def _judge(self, error: OSError, listener: Listener) -> None:
-        if error.errno in TRY_AGAIN or error.errno in CLIENT_LEFT:
+        if error.errno in TRY_AGAIN or error.errno in CLIENT_LEFT or listener.socket.fileno() < 0:
             return
         now = time.monotonic()
         if error.errno not in SHORTAGE:

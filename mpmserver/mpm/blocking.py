@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from mpmserver.net.listen import Listener
     from mpmserver.serve.connection import Connection
 
+LAST_ACCEPT_SECONDS = 0.05
+"""How long a thread that was woken for a connection just before the bell has to accept it: then the listening sockets
+are closed, or a connection that nobody will accept could queue up behind a long last answer."""
+
 
 class Seat:
     """What one thread is doing: its connection, and whether that idles between two requests."""
@@ -94,7 +98,7 @@ class BlockingThread:
                     for fd, _events in epoll.poll():
                         if fd in self._listeners:
                             self._take(self._listeners[fd])
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001 - logged; the process makes way for another
             log_failure(self._child, failure)
             self._bell.give(Order.LEAVE)
         finally:
@@ -153,20 +157,23 @@ class BlockingThread:
         return seat.idle or self._bell.order is Order.STOP
 
 
-def start_watching(bell: Bell, seats: Sequence[Seat]) -> None:
+def start_watching(bell: Bell, seats: Sequence[Seat], listeners: Sequence[Listener]) -> None:
     """Start the thread that hears the bell and passes each order on to the threads that block."""
-    threading.Thread(target=_watch, args=(bell, seats), name="bell", daemon=True).start()
+    threading.Thread(target=_watch, args=(bell, seats, listeners), name="bell", daemon=True).start()
 
 
-def _watch(bell: Bell, seats: Sequence[Seat]) -> None:
+def _watch(bell: Bell, seats: Sequence[Seat], listeners: Sequence[Listener]) -> None:
     poll = select.poll()
     for fd in (*bell.fds, bell.leave_fd):
         poll.register(fd, select.POLLIN)
     while bell.order is not Order.STOP:
         ready = tuple(fd for fd, _events in poll.poll())
         order = bell.listen(ready)
-        for seat in seats:
-            if order is not Order.NONE:
+        if order is not Order.NONE:
+            for seat in seats:
                 seat.obey(order)
+            time.sleep(LAST_ACCEPT_SECONDS)
+            for listener in listeners:
+                listener.close()
         for fd in set(ready) - {bell.read_fd}:
             poll.unregister(fd)  # these stay readable: once is enough

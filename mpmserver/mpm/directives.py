@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
-from mpmserver.config.settings import UNSET
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.net.listen import ListenError, parse_listen, resolve
 
@@ -52,7 +51,7 @@ def listen(build: Build, *arguments: str) -> None:
     if not 1 <= len(arguments) <= 2:
         build.fail("Listen requires 1 or 2 arguments.")
     settings = build.main(MpmSettings)
-    known = () if settings.listen is UNSET else settings.listen
+    known = settings.listen or ()
     try:
         addresses = resolve(*parse_listen(arguments[0]), *arguments[1:])
     except ListenError as error:

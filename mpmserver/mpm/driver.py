@@ -46,7 +46,7 @@ def step(
         return outcome
     except Stopped:
         pass
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - the one place where a coroutine's errors end
         log_failure(child, failure)
     connection.close()
     return Outcome.CLOSED
@@ -56,7 +56,7 @@ def arrived(child: Child, connection: Connection, data: bytes) -> Conversation |
     """Hand received bytes to an idle connection; its answer, a coroutine to be driven or the outcome."""
     try:
         return connection.arrived(data)
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - the one place where a coroutine's errors end
         log_failure(child, failure)
     connection.close()
     return Outcome.CLOSED
@@ -94,7 +94,7 @@ class Blocking:
         """Block for one wait and resume with its answer."""
         try:
             answer = self._answers[type(waited)](waited)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the one place where a coroutine's errors end
             return step(self._child, connection, coroutine, error=error)
         return step(self._child, connection, coroutine, answer)
 

@@ -14,6 +14,7 @@ into every coroutine.
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ ACCEPT_BATCH = 8
 """Connections that one wake-up takes from one listener: enough to save polls, few enough to leave some to others."""
 GC_THRESHOLDS = (50_000, 20, 1000)
 """A collection of thousands of parked coroutines takes milliseconds: rarely, and wholly only when nothing is to do."""
-TITLE_SECONDS = 1.0
+SETTLE_SECONDS = 1.0
+"""So long without an event, and there is time to collect garbage and to bring the process title up to date."""
 
 
 class Loop:
@@ -70,7 +72,11 @@ class Loop:
         self._acceptor = Acceptor(child, blocking=False)
         self._quota = quota
         self._queued: deque[Task] = deque()
-        self._orders: tuple[int, ...] = ()
+        self._masks: dict[int, int] = {}
+        """The present events by descriptor, made when the first task with several of them asks."""
+        self._masks_turn = -1
+        self._settled = True
+        """Nothing has happened since the last time that nothing happened for SETTLE_SECONDS."""
         self._accepting = False
         self._accept_after = 0.0
         self._obeyed = Order.NONE
@@ -80,7 +86,7 @@ class Loop:
     # The loop
 
     def run(self) -> None:
-        """Serve until told to stop and every connection is closed."""
+        """Serve until told to stop at once, or to leave and every connection is closed; then call `end`."""
         gc.set_threshold(*GC_THRESHOLDS)
         for fd in self._bell.fds:
             self.parking.watch(fd, self._rung)
@@ -88,11 +94,8 @@ class Loop:
         self.parking.watch(self.mail.fd, self._mail)
         self._choose_listening()
         self.child.ready()
-        try:
-            while self._obeyed is Order.NONE or (self.open and self._obeyed is Order.LEAVE):
-                self._turn()
-        finally:
-            self._end()
+        while self._obeyed is Order.NONE or (self.open and self._obeyed is Order.LEAVE):
+            self._turn()
 
     def _turn(self) -> None:
         parking = self.parking
@@ -103,20 +106,24 @@ class Loop:
             if parked is None:
                 parking.strays(fd)
             elif type(parked) is Task:
-                self._ready(parked, events)
+                self._ready(parked, fd, events)
             elif callable(parked):
                 parked(fd, mask)
             else:
                 self._awake(parked)
         for _each in range(len(self._queued)):
-            self.advance(self._queued.popleft())
+            self.resume(self._queued.popleft())
         now = time.monotonic()
         if now >= parking.deadlines.next:
             self._expire(now)
         if self._bell.order is not self._obeyed:
             self._obey(self._bell.order)
         self._choose_listening()
-        self._report(now, idle=not events)
+        self._report(now)
+        if events:
+            self._settled = False
+        elif not self._settled:
+            self._settle()
         self.child.flush_logs()
 
     def _patience(self) -> float | None:
@@ -124,11 +131,12 @@ class Loop:
         if self._queued:
             return 0.0
         until = self.parking.deadlines.next
-        if not self._accepting and self._accept_after:
+        if self._accept_after and self.may_accept():
             until = min(until, self._accept_after)
-        if until == float("inf"):
-            return None
-        return max(0.0, until - time.monotonic())
+        if until == math.inf:
+            return None if self._settled else SETTLE_SECONDS
+        seconds = max(0.0, until - time.monotonic())
+        return seconds if self._settled else min(seconds, SETTLE_SECONDS)
 
     # Events
 
@@ -141,6 +149,9 @@ class Loop:
                 connection = self._acceptor.accept(listener, self.slot)
             except Shortage:
                 self._accept_after = time.monotonic() + PAUSE_SECONDS
+                return
+            except OSError:
+                self._bell.give(Order.LEAVE)  # this listener is broken; the parent starts another process
                 return
             if connection is None:
                 return
@@ -179,11 +190,16 @@ class Loop:
         else:
             self.follow(Task(connection, answered), waited)
 
-    def _ready(self, task: Task, events: Sequence[tuple[int, int]]) -> None:
+    def _ready(self, task: Task, fd: int, events: list[tuple[int, int]]) -> None:
         """A descriptor that a coroutine waits for is ready: it goes on with all of its own that are."""
         if task.turn == self.parking.turn:
             return
-        ready = tuple(fd for fd, _mask in events if fd in task.fds) if len(task.fds) > 1 else task.fds
+        if len(task.fds) > 1:
+            if self._masks_turn != self.parking.turn:
+                self._masks_turn, self._masks = self.parking.turn, dict(events)
+            ready = tuple(each for each in task.fds if each in self._masks)
+        else:
+            ready = (fd,)
         self.parking.take(task)
         self.resume(task, ready)
 
@@ -191,7 +207,7 @@ class Loop:
         for parked in self.parking.expire(now):
             if not isinstance(parked, Task):
                 self._expired(parked)
-            elif parked.queue is None and not parked.fds and parked.sleeping:
+            elif parked.sleeping:
                 parked.sleeping = False
                 self.resume(parked)
             else:
@@ -200,7 +216,7 @@ class Loop:
     def _expired(self, connection: Connection) -> None:
         try:
             connection.expired()
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001 - a connection's error ends that connection only
             log_failure(self.child, failure)
         self._close(connection)
 
@@ -228,19 +244,21 @@ class Loop:
         if isinstance(waited, Outcome):
             self._finish(task.connection, waited)
         elif type(waited) is Ready:
-            try:
-                self.parking.wait(task, waited)
-            except OSError as error:
-                self.advance(task, error=error)
+            self._wait(task, waited)
         elif type(waited) is Offload:
             self.offload(task, waited)
         elif type(waited) is Sleep and waited.seconds > 0:
-            task.sleeping = True
             self.parking.sleep(task, waited)
         elif type(waited) is Work:
             self.work(task)
         else:
             self._queued.append(task)
+
+    def _wait(self, task: Task, waited: Ready) -> None:
+        try:
+            self.parking.wait(task, waited)
+        except OSError as error:  # no descriptor that this poller can wait for
+            self.advance(task, error=error)
 
     def _finish(self, connection: Connection, outcome: Outcome) -> None:
         if outcome is Outcome.IDLE and not self._leaves_idle(connection):
@@ -294,8 +312,10 @@ class Loop:
                     self.parking.unpark(connection)
                     self._close(connection)
 
-    def _end(self) -> None:
-        """Leave nothing behind: throw Stopped into what is left, close everything."""
+    def end(self) -> None:
+        """Leave nothing behind: throw Stopped into what is left, close everything. Other threads have ended."""
+        for function in self.mail.take():
+            function()
         for task in [*self.parking.tasks(), *self._queued, *self.away]:
             step(self.child, task.connection, task.coroutine, error=Stopped())
             task.connection.close()
@@ -306,7 +326,13 @@ class Loop:
 
     # Reports
 
-    def _report(self, now: float, idle: bool) -> None:
+    def _settle(self) -> None:
+        self._settled = True
+        self._shown = (self.busy(), 0.0)
+        self.child.show_busy(self._shown[0])
+        gc.collect()
+
+    def _report(self, now: float) -> None:
         counts = self.parking.counts
         present = (
             self.open, counts[TimeoutClass.WRITE], counts[TimeoutClass.KEEP_ALIVE], counts[TimeoutClass.LINGER],
@@ -316,7 +342,7 @@ class Loop:
             self.child.process.connections(*present)
         busy = self.busy()
         if busy != self._shown[0] and now >= self._shown[1]:
-            self._shown = (busy, now + TITLE_SECONDS)
+            self._shown = (busy, now + SETTLE_SECONDS)
             self.child.show_busy(busy)
 
     # What each MPM decides

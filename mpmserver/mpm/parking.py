@@ -45,7 +45,7 @@ Watch = Callable[[int, int], None]
 class Task:
     """A connection's coroutine that has been suspended at least once."""
 
-    __slots__ = ("connection", "coroutine", "fds", "kind", "may_block", "queue", "turn")
+    __slots__ = ("connection", "coroutine", "fds", "kind", "may_block", "queue", "sleeping", "turn")
 
     def __init__(self, connection: Connection, coroutine: Conversation) -> None:
         self.connection = connection
@@ -56,6 +56,8 @@ class Task:
         """What it waits for, while it is parked."""
         self.fds: tuple[int, ...] = ()
         self.queue: Queue | None = None
+        self.sleeping = False
+        """It waits for time to pass: that it is over is no error."""
         self.turn = -1
 
 
@@ -180,6 +182,7 @@ class Parking:
     def sleep(self, task: Task, waited: Sleep) -> None:
         """Park a coroutine for a time."""
         self._enter(task, task.kind)
+        task.sleeping = True
         task.queue = self.deadlines.add_moving(task, max(0.0, waited.seconds), time.monotonic())
 
     def take(self, task: Task) -> None:
@@ -260,6 +263,10 @@ class Mailbox:
         """Take out what was there; what comes meanwhile wakes the owner again."""
         os.eventfd_read(self.fd)
         self._rung = False
+        return self.take()
+
+    def take(self) -> Iterator[Callable[[], None]]:
+        """Take out what is there, rung or not."""
         for _each in range(len(self._functions)):
             yield self._functions.popleft()
 

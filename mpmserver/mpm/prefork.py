@@ -61,7 +61,7 @@ class Prefork(MPM):
         bell = Bell(child)
         acceptor = Acceptor(child, blocking=True)
         thread = BlockingThread(child, listeners, bell, acceptor, Quota(settings.max_connections_per_child), 0)
-        start_watching(bell, (thread.seat,))
+        start_watching(bell, (thread.seat,), listeners)
         child.ready()
         thread.run()
 

@@ -65,7 +65,7 @@ class Worker(MPM):
             BlockingThread(child, listeners, bell, acceptor, quota, number)
             for number in range(settings.threads_per_child or 1)
         ]
-        start_watching(bell, tuple(worker.seat for worker in workers))
+        start_watching(bell, tuple(worker.seat for worker in workers), listeners)
         threads = start_threads([worker.run for worker in workers], settings.thread_stack_size)
         child.ready()
         poll = select.poll()

@@ -42,7 +42,7 @@ DRAIN_SECONDS: Final = 2.0
 class Forge:
     """All that is needed to make a child; one per generation, fixed when the generation begins."""
 
-    site: Site
+    world: World
     mpm: MPM
     scoreboard: Scoreboard
     listeners: tuple[Listener, ...]
@@ -50,6 +50,10 @@ class Forge:
     identity: Identity | None
     death_pipe: tuple[int, int]
     core_directory: str | None
+
+    @property
+    def site(self) -> Site:
+        return self.world.site
 
     def fork(self, slot: int, threads: int) -> int:
         """Start the child of a process slot; returns its process id. Raises OSError."""
@@ -74,8 +78,8 @@ class Forge:
             self.site, self.mpm, self.scoreboard, slot, self.listeners, self.death_pipe[0], self.sinks,
             worker_title(slot, self.scoreboard.generation),
         )  # fmt: skip
-        world = World(self.site, self.site.configuration.read_context, child)
-        child.connect = partial(Connection, world)
+        self.world.child = child
+        child.connect = partial(Connection, self.world)
         return child
 
     def _run(self, slot: int) -> int:
@@ -89,8 +93,8 @@ class Forge:
             become(self.identity, self.core_directory is not None)
             if self.core_directory is not None:
                 os.chdir(self.core_directory)
-        except OSError as error:
-            self.site.main.log(Level.ALERT, "unixd", f"AH02162: setuid: unable to change user: {error}")
+        except (OSError, OverflowError) as error:
+            self.site.main.log(Level.ALERT, "unixd", f"AH02162: setuid: unable to change to uid: {error}")
             return EXIT_FATAL
         return self.serve(child)
 

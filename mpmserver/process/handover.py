@@ -34,20 +34,18 @@ from mpmserver.process.generation import Remnant
 from mpmserver.process.loading import load_configuration, say_on_stderr
 from mpmserver.process.parent import Parent
 from mpmserver.process.server import Inherited, Parts, prepare, serve, write_pid_file
+from mpmserver.process.stub import LAUNCHER, descriptors
 
 VERSION = 1
 STUB = Path(__file__).with_name("stub.py")
-LAUNCHER = "import os, sys; exec(compile(os.pread(int(sys.argv[2]), 1 << 20, 0), 'mpmserver stub', 'exec'))"
-"""The program of the new image; the stub's source is data to it, so that no path has to be right."""
-
 
 def execute(parent: Parent, parts: Parts, command: Command, *, graceful: bool) -> OSError:
     """Become the next image. Returns only where the kernel refuses, and then nothing has changed."""
     state_fd = os.memfd_create("mpmserver handover", os.MFD_CLOEXEC)
     stub_fd = os.memfd_create("mpmserver stub", os.MFD_CLOEXEC)
-    state = describe(parent, parts, command, graceful=graceful)
+    state = describe(parent, parts, command, graceful=graceful) | {"state_fd": state_fd, "stub_fd": stub_fd}
     os.pwrite(state_fd, json.dumps(state).encode(), 0)
-    fds = [state_fd, stub_fd, *_descriptors(state)]
+    fds = descriptors(state)
     try:
         os.pwrite(stub_fd, STUB.read_bytes(), 0)
         for fd in fds:
@@ -84,13 +82,6 @@ def describe(parent: Parent, parts: Parts, command: Command, *, graceful: bool) 
         ],
         "pid_path": parts.pid_path,
     }
-
-
-def _descriptors(state: dict[str, Any]) -> list[int]:
-    fds = [*state["listeners"], *state["death_pipe"], *(board["fd"] for board in state["boards"])]
-    for pipe in state["pipes"]:
-        fds += [pipe["read_fd"], pipe["write_fd"]]
-    return fds
 
 
 def resume(state: dict[str, Any]) -> int:

@@ -15,6 +15,8 @@ from mpmserver.config.node import Origin
 from mpmserver.config.settings import UNSET
 from mpmserver.core.errorlog import format_default
 from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.site import Site
+from mpmserver.core.world import World
 from mpmserver.modules.so import Catalog
 from mpmserver.process.command import Command
 
@@ -33,6 +35,7 @@ def load_configuration(command: Command, say: Say) -> Loaded:
         pre_lines=command.pre_lines,
         post_lines=command.post_lines,
         mpm=command.mpm,
+        check_document_roots=not command.skip_document_root,
     )
 
     def warn(message: str, origin: Origin | None) -> None:
@@ -41,6 +44,11 @@ def load_configuration(command: Command, say: Say) -> Loaded:
     loaded = load(options, Catalog(), warn)
     name_main_server(loaded.configuration, command.name, say)
     return loaded
+
+
+def compile_world(loaded: Loaded) -> World:
+    """Finish all settings and the tables of virtual hosts; inherited by every child. Raises ConfigError."""
+    return World(Site(loaded.configuration), loaded.context)
 
 
 def startup_line(message: str) -> str:

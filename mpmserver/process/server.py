@@ -31,6 +31,7 @@ from mpmserver.process.check import End
 from mpmserver.process.children import PARENT_SIGNALS, Forge
 from mpmserver.process.command import Command
 from mpmserver.process.generation import Generation, Remnant
+from mpmserver.process.loading import compile_world
 from mpmserver.process.parent import Parent
 from mpmserver.process.titles import title_master
 
@@ -96,12 +97,9 @@ class Parts:
 def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     """Open and compile everything for a new generation. Raises StartError; what was inherited is still whole then."""
     configuration = loaded.configuration
-    try:
-        identity = user.resolve(configuration)
-    except user.IdentityError as error:
-        raise StartError(str(error)) from None
-    site = Site(configuration)
-    opener = _open_logs(site, inherited)
+    identity = user.resolve(configuration)
+    world = compile_world(loaded)
+    opener = _open_logs(world.site, inherited)
     listeners = _listen(configuration, inherited)
     geometry = loaded.mpm.geometry(configuration)
     scoreboard = Scoreboard.create(geometry.server_limit, geometry.slots, inherited.generation + 1)
@@ -110,7 +108,7 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     scoreboard.older = tuple(remnant.scoreboard for remnant in inherited.remnants)
     core = configuration.main.settings(CoreServer).finished()
     forge = Forge(
-        site, loaded.mpm, scoreboard, tuple(listeners), opener.sinks, identity,
+        world, loaded.mpm, scoreboard, tuple(listeners), opener.sinks, identity,
         inherited.death_pipe or os.pipe2(os.O_CLOEXEC),
         core.core_dump_directory and configuration.path(core.core_dump_directory),
     )  # fmt: skip
@@ -123,7 +121,7 @@ def _open_logs(site: Site, inherited: Inherited) -> Opener:
         open_error_logs(site, opener)
         for module in site.modules:
             if module.open_logs is not None:
-                module.open_logs(site.configuration, opener)
+                module.open_logs(site, opener)
     except (OSError, ValueError) as error:
         raise StartError(_reason(error), "AH00015: Unable to open logs") from None
     return opener

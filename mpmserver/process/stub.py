@@ -9,18 +9,25 @@ It is started by `handover.execute` with one argument, the descriptor of a memor
 source of this file, as the older image knew it, is in the memory file that the state names.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH, signal.SIGCHLD}
 LAUNCHER = "import os, sys; exec(compile(os.pread(int(sys.argv[2]), 1 << 20, 0), 'mpmserver stub', 'exec'))"
+"""What `python -c` runs: the source of this file is data to it, so that no path has to be right."""
+
+State = dict[str, Any]
 
 
-def main():
+def main() -> NoReturn:
     state = json.loads(read_all(int(sys.argv[1])))
     state["state_fd"], state["stub_fd"] = int(sys.argv[1]), int(sys.argv[2])
     for fd in descriptors(state):
@@ -31,25 +38,25 @@ def main():
 
         status = resume(state)
     except BaseException:
-        complain(state, traceback.format_exc())
+        complain(traceback.format_exc())
         keep(state)
     sys.exit(status)
 
 
-def read_all(fd):
+def read_all(fd: int) -> bytes:
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def descriptors(state):
+def descriptors(state: State) -> list[int]:
     """All descriptors that go from image to image."""
-    found = [state["state_fd"], state["stub_fd"], *state["death_pipe"], *state["listeners"]]
+    found: list[int] = [state["state_fd"], state["stub_fd"], *state["death_pipe"], *state["listeners"]]
     for pipe in state["pipes"]:
         found += [pipe["read_fd"], pipe["write_fd"]]
     found += [board["fd"] for board in state["boards"]]
     return found
 
 
-def complain(state, text):
+def complain(text: str) -> None:
     """Write to the error log, which is standard error."""
     stamp = time.strftime("%a %b %d %H:%M:%S.000000 %Y")
     pid = os.getpid()
@@ -58,7 +65,7 @@ def complain(state, text):
         os.write(2, ("[%s] [core:alert] [pid %d:tid %d] %s\n" % (stamp, pid, pid, line)).encode("utf-8", "replace"))
 
 
-def keep(state):
+def keep(state: State) -> NoReturn:
     """Hold on to everything until a signal says how to go on; never returns."""
     stopping = False
     while True:
@@ -70,7 +77,7 @@ def keep(state):
         if number in (signal.SIGTERM, signal.SIGINT):
             end(state, alive)
             leave(state)
-        elif number == signal.SIGWINCH and got.si_code <= 0:
+        elif number == signal.SIGWINCH and got is not None and got.si_code <= 0:
             stopping = True
             send(alive, signal.SIGUSR1)
         elif number in (signal.SIGHUP, signal.SIGUSR1) and not stopping:
@@ -78,7 +85,7 @@ def keep(state):
             again(state, alive)
 
 
-def reap(state):
+def reap(state: State) -> list[int]:
     """Collect what has ended; the process ids of the children that live."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -90,7 +97,7 @@ def reap(state):
         return [int(word) for word in file.read().split() if int(word) not in programs]
 
 
-def send(pids, number):
+def send(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -98,7 +105,7 @@ def send(pids, number):
             pass
 
 
-def end(state, alive):
+def end(state: State, alive: list[int]) -> None:
     """End all children: SIGTERM, and SIGKILL after five seconds."""
     deadline = time.monotonic() + 5
     send(alive, signal.SIGTERM)
@@ -109,7 +116,7 @@ def end(state, alive):
             send(alive, signal.SIGKILL)
 
 
-def leave(state):
+def leave(state: State) -> NoReturn:
     """The end of the server."""
     try:
         with open(state["pid_path"]) as file:
@@ -121,9 +128,9 @@ def leave(state):
     os._exit(0)
 
 
-def again(state, alive):
+def again(state: State, alive: list[int]) -> None:
     """Start this program anew, with a fresh interpreter, for the children that are left."""
-    known = set()
+    known: set[int] = set()
     for board in state["boards"]:
         board["children"] = {pid: slot for pid, slot in board["children"].items() if int(pid) in alive}
         known |= {int(pid) for pid in board["children"]}
@@ -136,7 +143,8 @@ def again(state, alive):
     try:
         os.execv(sys.executable, arguments)
     except OSError:
-        complain(state, traceback.format_exc())
+        complain(traceback.format_exc())
 
 
-main()
+if __name__ == "__main__":
+    main()

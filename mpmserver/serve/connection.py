@@ -37,7 +37,7 @@ from mpmserver.serve.begin import failed_exchange, open_exchange
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import ConnectionBody
 from mpmserver.serve.output import Sender
-from mpmserver.http.head import check_partial, find_head_end, parse_head, skip_blank_lines
+from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines
 
 if TYPE_CHECKING:
     from mpmserver.core.vhost import AddressHosts
@@ -242,7 +242,9 @@ class Connection:
             return None
         rest = bytes(self.buffer)
         self.buffer.clear()
-        return parse_head(rest, self.hosts.default.head_limits)
+        if error := cut_short(rest, self.hosts.default.head_limits):
+            raise error
+        return None
 
     async def _leave(self) -> Outcome:
         """Close in a way that lets the client read the whole answer (RFC 9112 9.6)."""

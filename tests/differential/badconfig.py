@@ -1,7 +1,9 @@
-"""Configurations that are wrong (or only just right): ``-t`` of both servers, its stderr and exit status compared.
+"""Configurations that are wrong (or only just right): ``-t`` of both servers, its output and exit status compared.
 
 ``badconfig.conf`` holds the snippets, each below a line ``### title``. Each is written to one file, included by a main
-file with the modules, so that both servers name the same file and line.
+file with the modules, so that both servers name the same file and line. A line ``# arguments: -S`` in a snippet asks
+for something else than ``-t`` (never for a start), ``# unordered`` sorts the lines of an output that Apache takes from
+a hash.
 """
 
 from __future__ import annotations
@@ -60,16 +62,22 @@ def _lay_out(folder: Path) -> None:
 
 def _differences(title: str, text: str, folder: Path, subject: str) -> list[Difference]:
     folder.joinpath("conf/snippet.conf").write_text(text.replace("${ROOT}", str(folder)), encoding="utf-8")
-    theirs, ours = (_check(server, folder) for server in ("apache", subject))
+    asked = re.search(r"^# arguments: (.*)$", text, re.MULTILINE)
+    arguments = asked[1].split() if asked else ["-t"]
+    theirs, ours = (_check(server, folder, arguments) for server in ("apache", subject))
+    if re.search("^# unordered$", text, re.MULTILINE):
+        for found in (theirs, ours):
+            found["stdout"] = "\n".join(sorted(found["stdout"].splitlines()))
     return [Difference(NAME, title, key, theirs[key], ours[key]) for key in theirs if theirs[key] != ours[key]]
 
 
-def _check(server: str, folder: Path) -> dict[str, str]:
+def _check(server: str, folder: Path, arguments: Sequence[str]) -> dict[str, str]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
-        [*SERVERS[server].command(), "-d", str(folder), "-f", str(folder / "conf/httpd.conf"), "-t"],
+        [*SERVERS[server].command(), "-d", str(folder), "-f", str(folder / "conf/httpd.conf"), *arguments],
         capture_output=True, timeout=CHECK_SECONDS, env=environment, cwd=folder, check=False,
     )  # fmt: skip
-    stderr = done.stderr.decode("utf-8", errors="backslashreplace").replace(str(folder), "{run}")
+    stdout, stderr = (data.decode("utf-8", errors="backslashreplace") for data in (done.stdout, done.stderr))
     stderr = re.sub(r"^(apache2|mpmserver|httpd): ", "{program}: ", STAMP.sub(r"\1 ", stderr), flags=re.MULTILINE)
-    return {"exit": str(done.returncode), "stderr": stderr, "stdout": done.stdout.decode("utf-8", errors="replace")}
+    found = {"exit": str(done.returncode), "stderr": stderr, "stdout": stdout}
+    return {key: text.replace(str(folder), "{run}") for key, text in found.items()}

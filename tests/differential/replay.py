@@ -129,7 +129,7 @@ def _sort_logs(live: Live, transcript: Transcript) -> None:
         for line in path.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
             if path.name == "error.log":
                 _sort_error(line, by_port, transcript)
-            elif outcome := by_port.get(line.split(" ", 1)[0]):
+            elif outcome := by_port.get(line.split(" ", 1)[0].rpartition(":")[2]):
                 outcome.logs.setdefault(path.stem, []).append(line)
 
 

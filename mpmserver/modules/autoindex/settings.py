@@ -1,0 +1,110 @@
+"""Settings of mod_autoindex in a section, and the lists that choose icons, texts and what is hidden.
+
+Lists are asked from the innermost section outwards. Each item is bound to the place it was written in: it only counts
+for files whose path begins with it, so what stands in a <Location> or <Files> says nothing about any file.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from mpmserver.config.settings import UNSET, Settings, join_values, setting
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """A column's width in bytes; `adjust` widens it to the longest text."""
+
+    bytes: int
+    adjust: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One AddIcon, AddAlt or IndexIgnore: `data` for what `matches`, below `place`.
+
+    `kind` is "path", "type" or "encoding"; `special` is the text of a ^^NAME^^.
+    """
+
+    kind: str
+    data: str
+    place: re.Pattern[str]
+    matches: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One AddDescription; `whole_path` compares the path instead of the name."""
+
+    text: str
+    pattern: re.Pattern[str]
+    whole_path: bool
+
+
+@dataclass(slots=True)
+class AutoindexDir(Settings):
+    """What holds in a section; `added` and `removed` are what + and - said, which count when they meet an outer one."""
+
+    options: int = setting(0)
+    added: int = setting(0)
+    removed: int = setting(0)
+    name_width: Width = setting(Width(23))
+    description_width: Width | None = setting(None)
+    """None is 23 bytes and what the columns that are not shown would take."""
+    icon_width: int = setting(0)
+    icon_height: int = setting(0)
+    content_type: str = setting("text/html")
+    charset: str = setting("ISO-8859-1")
+    old_date_format: bool = setting(False)
+    order: tuple[str, str] = setting(("N", "A"))
+    """Column (N, M, S, D) and direction (A, D)."""
+    icons: tuple[Item, ...] = setting(())
+    alts: tuple[Item, ...] = setting(())
+    descriptions: tuple[Description, ...] = setting(())
+    ignored: tuple[Item, ...] = setting(())
+    ignore_reset: bool = setting(False)
+    default_icon: str | None = setting(None)
+    header: str | None = setting(None)
+    readme: str | None = setting(None)
+    head_insert: str | None = setting(None)
+    style_sheet: str | None = setting(None)
+    template: str | None = setting(None)
+    """IndexTemplate's file, absolute; None for the one that comes along."""
+
+    @classmethod
+    def merge(cls, outer: Self, inner: Self) -> Self:
+        merged = super(AutoindexDir, cls).merge(outer, inner)
+        for name in ("icons", "alts", "descriptions"):
+            setattr(merged, name, join_values("append", getattr(inner, name), getattr(outer, name)))
+        if inner.ignore_reset is UNSET or not inner.ignore_reset:
+            merged.ignored = join_values("append", inner.ignored, outer.ignored)
+        else:
+            merged.ignored = inner.ignored
+        merged.ignore_reset = False
+        _merge_options(merged, outer, inner)
+        for name in ("icon_width", "icon_height"):
+            if not getattr(inner, name):
+                setattr(merged, name, getattr(outer, name))
+        return merged
+
+
+def _merge_options(merged: AutoindexDir, outer: AutoindexDir, inner: AutoindexDir) -> None:
+    """Plus and minus change what is inherited; a plain keyword forgets it, and None everything."""
+    own = _bits(inner.options)
+    added, removed = _bits(inner.added), _bits(inner.removed)
+    if own == 1:
+        merged.options, merged.added, merged.removed = 1, 0, 0
+        return
+    if own == 0:
+        merged.added = (_bits(outer.added) | added) & ~removed
+        merged.removed = _bits(outer.removed) | removed
+        own = _bits(outer.options) & ~removed
+    else:
+        merged.added, merged.removed = added, removed
+    merged.options = (own | merged.added) & ~merged.removed
+
+
+def _bits(value: int) -> int:
+    return 0 if value is UNSET else value

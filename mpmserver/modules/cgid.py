@@ -1,0 +1,20 @@
+"""mod_cgid: the name under which threaded MPMs load the handler of mod_cgi.
+
+Apache needs a daemon of its own there, because forking from a process with threads is dear; here every script is
+started by vfork, so both modules share one implementation. ScriptSock is understood and not needed.
+"""
+
+from __future__ import annotations
+
+from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.modules.cgi import directives
+from mpmserver.modules.cgi.handler import answer_script
+from mpmserver.modules.cgi.settings import CgiDir, CgiServer
+
+MODULE = Module(
+    "cgid",
+    directives=directives.CGID,
+    hooks=(Hook(Phase.HANDLER, answer_script, handler="cgi-script"),),
+    server_settings=CgiServer,
+    dir_settings=CgiDir,
+)

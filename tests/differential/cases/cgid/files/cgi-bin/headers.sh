@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'Content-Type: text/html; charset=koi8-r\nX-One: 1\nX-One: 2\nSet-Cookie: a=1\nSet-Cookie: b=2\nContent-Language: de\nContent-Encoding: x-own\nLast-Modified: Wed, 15 Nov 2023 08:49:37 GMT\nETag: "own"\nExpires: Thu, 01 Dec 1994 16:00:00 GMT\nx-lower: yes\nDate: Thu, 01 Jan 1970 00:00:00 GMT\nServer: own\nConnection: x\nVary: Accept\nContent-Length: 6\nPragma: no-cache\nX-Folded: a\nAllow: GET\nWWW-Authenticate: Basic realm="x"\n\nhello\n'

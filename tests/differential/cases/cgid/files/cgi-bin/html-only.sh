@@ -1,0 +1,2 @@
+#!/bin/sh
+printf '<html>forgot the header</html>\n'

@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'Status: 304 Not Modified\nETag: "n"\n\n'

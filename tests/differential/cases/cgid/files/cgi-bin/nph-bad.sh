@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'not http at all\n'

@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'content-type:text/plain\n\nok\n'

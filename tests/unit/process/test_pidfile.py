@@ -1,0 +1,77 @@
+"""The pid file: what is believed, and that nobody's file is written through or removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mpmserver.process import pidfile
+
+
+@pytest.mark.parametrize("text", ["123", "123\n", " 123 \n"])
+def test_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "pid"
+    path.write_text(text)
+    assert pidfile.read(str(path)) == 123
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert pidfile.read(str(tmp_path / "pid")) is None
+
+
+@pytest.mark.parametrize("text", ["", "abc", "-1", "0", "12 13", "1e3"])
+def test_corrupt(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "pid"
+    path.write_text(text)
+    with pytest.raises(pidfile.CorruptPidFile):
+        pidfile.read(str(path))
+
+
+def test_write_replaces_a_link_and_not_its_target(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "pid"
+    victim.write_text("precious")
+    path.symlink_to(victim)
+    pidfile.write(str(path), 77)
+    assert victim.read_text() == "precious"
+    assert path.read_text() == "77\n"
+    assert not path.is_symlink()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["pid", "victim"]
+
+
+def test_remove_only_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    path.write_text("1\n")
+    assert not pidfile.remove(str(path))
+    assert path.exists()
+    path.write_text(f"{os.getpid()}\n")
+    assert pidfile.remove(str(path))
+    assert not path.exists()
+
+
+def sleeper(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", *words], stdout=-1)
+
+
+@pytest.mark.parametrize(("words", "ours"), [(("mpmserver: master /x (event)",), True), (("postgres",), False)])
+def test_a_living_process_is_believed_when_it_is_a_server(words: tuple[str, ...], ours: bool) -> None:
+    with sleeper(*words) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert pidfile.is_server(process.pid) is ours
+        process.kill()
+
+
+def test_a_dead_process_is_not_believed() -> None:
+    with sleeper("mpmserver") as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not pidfile.is_server(process.pid)
+    assert not pidfile.is_server(process.pid)
+
+
+def test_ourselves_are_no_other_server() -> None:
+    assert not pidfile.is_server(os.getpid())
