@@ -18,6 +18,13 @@ WORDS = {
     "serve": ("mpmserver.site", "serve"),
     "convert": ("mpmserver.config.convert", "main"),
 }
+AT_ONCE = {
+    "v": ("about", "version"),
+    "V": ("about", "settings"),
+    "l": ("about", "built_in"),
+    "L": ("directives", "show"),
+}
+"""Options that are answered before any other is looked at."""
 PROGRAM = "mpmserver"
 
 
@@ -50,16 +57,8 @@ def _main(arguments: list[str]) -> int:
 
 def _command(options: Options) -> Callable[[Options], int]:
     """The function that does what is asked for; the first of Apache's options that answer at once counts."""
-    for letter, module, function in (
-        ("v", "about", "version"),
-        ("V", "about", "settings"),
-        ("l", "about", "built_in"),
-        ("L", "directives", "show"),
-    ):
-        if letter in options.flags:
-            break
-    else:
-        module, function = ("check", "check") if options.checks_only else ("run", "run")
+    wanted = [target for letter, target in AT_ONCE.items() if letter in options.flags]
+    module, function = wanted[0] if wanted else ("check", "check") if options.checks_only else ("run", "run")
     found: Callable[[Options], int] = getattr(import_module(f"mpmserver.commands.{module}"), function)
     return found
 

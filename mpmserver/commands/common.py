@@ -8,8 +8,9 @@ import sys
 from mpmserver.commands.options import Options
 from mpmserver.config.errors import ConfigError, render
 from mpmserver.config.load import Loaded
+from mpmserver.core.world import World
 from mpmserver.process.command import Command, show
-from mpmserver.process.loading import load_configuration
+from mpmserver.process.loading import compile_world, load_configuration
 
 PROGRAM = "mpmserver"
 FOREGROUND = ("FOREGROUND", "NO_DETACH", "DEBUG", "ONE_PROCESS")
@@ -38,7 +39,6 @@ def command_of(options: Options) -> Command:
         foreground=any(name in defines for name in FOREGROUND),
         one_process=any(name in defines for name in ("DEBUG", "ONE_PROCESS")),
         skip_document_root="T" in options.flags,
-        startup_log=options.startup_log and os.path.abspath(options.startup_log),
         startup_level=options.level,
     )
 
@@ -54,10 +54,35 @@ def _shown(options: Options) -> list[str]:
     return words
 
 
+def redirect_startup(options: Options) -> None:
+    """-E: from here on standard error is that file, until the error log is open."""
+    if options.startup_log is None:
+        return
+    try:
+        fd = os.open(options.startup_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        complain(
+            f"({error.errno}){error.strerror}: AH00086: {PROGRAM}: could not open error log file {options.startup_log}."
+        )
+        return
+    sys.stderr.flush()
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
 def load_or_complain(command: Command) -> Loaded | None:
     """Load the configuration; where it is wrong, say so on standard error as Apache does and return None."""
     try:
         return load_configuration(command, complain)
+    except ConfigError as error:
+        sys.stderr.write(render(error, PROGRAM))
+        return None
+
+
+def checked_world(loaded: Loaded) -> World | None:
+    """Compile the site; where that shows something wrong, say so and return None."""
+    try:
+        return compile_world(loaded)
     except ConfigError as error:
         sys.stderr.write(render(error, PROGRAM))
         return None

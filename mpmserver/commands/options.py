@@ -20,6 +20,8 @@ LEVELS: Final = (
 WITH_ARGUMENT: Final = frozenset("DCcdefEkn")
 FLAGS: Final = frozenset("vVlLtTSMhX?")
 LONG: Final[Mapping[str, str]] = {"--mpm": "mpm"}
+INSTEAD: Final = frozenset({"DUMP_VHOSTS", "DUMP_RUN_CFG", "DUMP_MODULES", "DUMP_INCLUDES"})
+"""-D's that print something in place of a start."""
 DEFAULT_FILE: Final = "conf/httpd.conf"
 
 USAGE: Final = """\
@@ -105,7 +107,7 @@ class Options:
     @property
     def checks_only(self) -> bool:
         """Whether the configuration is read and nothing is started."""
-        return bool(self.flags & set("tSM"))
+        return bool(self.flags & set("tSM")) or any(name in INSTEAD for name in self.defines)
 
     @property
     def all_defines(self) -> list[str]:

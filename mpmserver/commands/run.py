@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpmserver.commands.common import command_of, load_or_complain
+from mpmserver.commands.common import command_of, load_or_complain, redirect_startup
 from mpmserver.commands.control import signal_server
 from mpmserver.commands.options import Options
 from mpmserver.core.settings import CoreServer
@@ -11,6 +11,7 @@ from mpmserver.process.server import start
 
 def run(options: Options) -> int:
     """Do what -k says, `start` by default. The configuration is read first, whatever is wanted, as in Apache."""
+    redirect_startup(options)
     command = command_of(options)
     loaded = load_or_complain(command)
     if loaded is None:

@@ -95,7 +95,7 @@ class _Bracket:
             self._position += 1
         self._skip()
         first = True
-        while first or self._quoting or not self._at("]"):
+        while first or not self._closes():
             self._element()
             first = False
             self._skip()
@@ -110,7 +110,7 @@ class _Bracket:
             return
         self._position += 1
         self._skip()
-        if not self._quoting and self._at("]"):
+        if self._closes():
             self._parts.append(character(ord("-")))
             return
         high = self._one()
@@ -125,7 +125,8 @@ class _Bracket:
         if self._position >= len(self._pattern):
             self._fail("missing terminating ] for character class")
         here = self._pattern[self._position]
-        if not self._quoting and here == "[" and (posix := _POSIX.match(self._pattern, self._position)):
+        posix = None if self._quoting else _POSIX.match(self._pattern, self._position)
+        if posix is not None:
             return self._posix(posix)
         if self._quoting or here != "\\":
             self._position += 1
@@ -162,6 +163,9 @@ class _Bracket:
             else:
                 return
         self._fail("missing terminating ] for character class")
+
+    def _closes(self) -> bool:
+        return not self._quoting and self._at("]")
 
     def _at(self, text: str) -> bool:
         return self._pattern.startswith(text, self._position)

@@ -31,7 +31,7 @@ POSIX: dict[str, Ranges] = {
     "space": _SPACE,
     "upper": _UPPER,
     "word": _DIGIT + _UPPER + ((0x5F, 0x5F),) + _LOWER,
-    "xdigit": _DIGIT + ((0x41, 0x46), (0x61, 0x66)),
+    "xdigit": (*_DIGIT, (0x41, 0x46), (0x61, 0x66)),
 }
 """``[:name:]``; ranges are in ascending order."""
 

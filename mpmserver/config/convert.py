@@ -7,16 +7,18 @@ conditions and variables stay as they are written, for they are executed when th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.node import Node
-from mpmserver.config.syntax import closing, opening, quote
+from mpmserver.config.syntax import WHITE_SPACE, closing, opening, quote
 
 if TYPE_CHECKING:
     import yaml
 
 _INDENT = "    "
+_LINE_BREAKS = "\r\x85\u2028\u2029"
+"""What YAML takes for a line break, unless it is escaped."""
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -54,7 +56,7 @@ class _Serializer:
         import yaml  # noqa: PLC0415
 
         self._yaml = yaml
-        self._resolver = yaml.resolver.Resolver()
+        self._resolver: Any = yaml.resolver.Resolver()
 
     def children(self, nodes: tuple[Node, ...]) -> yaml.Node:
         """A mapping, or a list of mappings of one key each where a key would occur twice."""
@@ -72,7 +74,7 @@ class _Serializer:
     def _key(node: Node) -> str:
         if node.children is None:
             return quote(node.name)
-        return f"{quote(node.name[1:])} {node.arguments}".rstrip()
+        return f"{quote(node.name[1:])} {node.arguments}".rstrip(WHITE_SPACE)
 
     def _value(self, node: Node) -> yaml.Node:
         if node.children is not None:
@@ -83,6 +85,8 @@ class _Serializer:
 
     def _scalar(self, text: str) -> yaml.Node:
         """Text, plain where it may be: what looks like a number stays one, but a switch or nothing is quoted."""
+        if any(character in text for character in _LINE_BREAKS):
+            return self._yaml.ScalarNode(f"{_TAG}str", text, style='"')
         tag = self._resolver.resolve(self._yaml.ScalarNode, text, (True, False))
         switch = text.lower() in ("true", "false")
         plain = tag in (f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool") and not switch

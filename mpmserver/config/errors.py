@@ -13,7 +13,6 @@ from enum import Enum
 
 from mpmserver.config.node import Origin
 
-
 COMMAND_LINE = "-c/-C directives"
 """What origins call the directives of the command line, numbered from 1."""
 
@@ -29,6 +28,8 @@ class ErrorKind(Enum):
     WALK = "walk"
     BARE = "bare"
     """Found in the walk, but printed without a line: "AH00543: PROGRAM: bad user name x"."""
+    CHECK = "check"
+    """Found in the finished configuration: lines of their own (the message has one or several), then AH00014."""
 
 
 class ConfigError(Exception):
@@ -44,7 +45,7 @@ class ConfigError(Exception):
 
     def with_origin(self, origin: Origin) -> ConfigError:
         """This error at ``origin``, unless it knows a (more exact) place already."""
-        if self.origin is not None or self.kind is ErrorKind.BARE:
+        if self.origin is not None or self.kind in (ErrorKind.BARE, ErrorKind.CHECK):
             return self
         return ConfigError(self.message, origin, kind=self.kind)
 
@@ -85,6 +86,8 @@ def render(error: ConfigError, program_name: str) -> str:
 
 
 def _log_lines(error: ConfigError, program_name: str) -> tuple[str, ...]:
+    if error.kind is ErrorKind.CHECK:
+        return (*error.message.split("\n"), "AH00014: Configuration check failed")
     if error.origin is None:
         return (f"{program_name}: {error.message}",)
     if error.kind is ErrorKind.WALK:

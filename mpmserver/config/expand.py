@@ -6,7 +6,7 @@ hands it to the tree. Acting at once matters: a ``Define`` is seen by the next l
 own: a section opened inside must close inside. The lines of a macro, on the other hand, are read as if they stood
 where the macro is used.
 
-``read_configuration`` is what the server calls at start; ``expand_htaccess`` is called when a request meets a
+``read_configuration`` is what the server calls at start; ``read_htaccess`` is called when a request meets a
 ``.htaccess`` file that is not known yet. Both run on one thread, and all they change is in their ``ReadContext``.
 """
 
@@ -54,6 +54,7 @@ __all__ = [
     "expand_htaccess",
     "ignore_warning",
     "read_configuration",
+    "read_htaccess",
     "read_text_file",
     "substitute",
 ]
@@ -88,6 +89,15 @@ def expand_htaccess(nodes: Iterable[Node], context: ReadContext) -> tuple[Node, 
     LoadModule are not allowed. ``context`` is the main configuration's, which stays as it is."""
     reader = _Reader(context.for_htaccess(), OR_ALL)
     expanded = reader.read(node_lines(nodes))
+    reader.check_brackets()
+    return tuple(expanded)
+
+
+def read_htaccess(text: str, file: str, context: ReadContext) -> tuple[Node, ...]:
+    """As ``expand_htaccess``, straight from the text in Apache's syntax: what a condition leaves out is never
+    parsed, and the first line that is wrong is the one reported."""
+    reader = _Reader(context.for_htaccess(), OR_ALL)
+    expanded = reader.read(raw_lines(text, file))
     reader.check_brackets()
     return tuple(expanded)
 

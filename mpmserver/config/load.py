@@ -66,6 +66,10 @@ class Loaded:
     context: ReadContext
     mpm: Any
     """The MPM that serves."""
+    static: frozenset[str]
+    """Identifiers of the modules that are there without LoadModule."""
+    loaded: tuple[tuple[str, str], ...]
+    """(identifier, path) of each LoadModule that had an effect."""
 
 
 class LoadedModules:
@@ -73,6 +77,7 @@ class LoadedModules:
 
     def __init__(self, catalog: Catalog, registry: Registry, warn: Warn, explicit: bool, mpm: str | None) -> None:
         self.found: list[Any] = []
+        self.loaded: list[tuple[str, str]] = []
         self._catalog = catalog
         self.registry = registry
         self._warn = warn
@@ -84,6 +89,7 @@ class LoadedModules:
             self._add(catalog.find(name, name))
         if mpm is not None or not explicit:
             self.choose_mpm(mpm or catalog.default_mpm)
+        self.static = frozenset(module.identifier for module in self.found)
 
     def load(self, name: str, path: str, origin: Origin) -> None:
         """LoadModule. Raises ConfigError when there is no such module."""
@@ -95,6 +101,7 @@ class LoadedModules:
         if getattr(module, "mpm", None) is not None and self._mpm is not None:
             return
         self._add(module)
+        self.loaded.append((name, path))
 
     def choose_mpm(self, name: str) -> None:
         """MPM, --mpm, or the default: replaces what was chosen without being loaded by name."""
@@ -202,4 +209,4 @@ def _finish(reading: _Reading, options: LoadOptions, warn: Warn) -> Loaded:
     for each in configuration.modules:
         if each.post_config is not None:
             each.post_config(configuration)
-    return Loaded(configuration, reading.tree, context, module.mpm)
+    return Loaded(configuration, reading.tree, context, module.mpm, modules.static, tuple(modules.loaded))

@@ -42,14 +42,15 @@ CORE = (
             (
                 "Include",
                 Shape.TAKE1,
-                "Name(s) of the config file(s) to be included; "
-                "fails if the wildcard does not match at least one file",
+                "Name(s) of the config file(s) to be included; fails if the wildcard does not match at least one file",
             ),
             (
                 "IncludeOptional",
                 Shape.TAKE1,
-                "Name or pattern of the config file(s) to be included; "
-                "ignored if the file does not exist or the pattern does not match any files",
+                (
+                    "Name or pattern of the config file(s) to be included; "
+                    "ignored if the file does not exist or the pattern does not match any files"
+                ),
             ),
         ),
     ),

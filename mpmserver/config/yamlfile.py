@@ -63,8 +63,14 @@ def parse_yaml(text: str, file: str) -> tuple[Node, ...]:
     return _Composer(file).entries(root) if root is not None else ()
 
 
+def _kind(node: yaml.Node) -> str:
+    """``mapping``, ``sequence`` or ``scalar``: PyYAML's nodes say it themselves, so no class need be imported."""
+    kind: str = getattr(node, "id")  # noqa: B009
+    return kind
+
+
 class _Composer:
-    """From YAML's nodes to ours; it knows PyYAML's nodes by their ``id``, so that it needs no import."""
+    """From YAML's nodes to ours."""
 
     __slots__ = ("_ancestors", "_file")
 
@@ -79,9 +85,9 @@ class _Composer:
         self._check_tag(node)
         self._ancestors.append(node)
         try:
-            if node.id == "mapping":
+            if _kind(node) == "mapping":
                 return self._mapping(node)
-            if node.id == "sequence" and all(item.id == "mapping" for item in node.value):
+            if _kind(node) == "sequence" and all(_kind(item) == "mapping" for item in node.value):
                 return tuple(found for item in node.value for found in self.entries(item))
         finally:
             self._ancestors.pop()
@@ -105,11 +111,11 @@ class _Composer:
         if not name or name.startswith("<"):
             raise self._error("expected the name of a directive, or of a section without its brackets", key)
         self._check_tag(value)
-        if value.id == "mapping" or (value.id == "sequence" and self._all(value, "mapping")):
+        if _kind(value) == "mapping" or (_kind(value) == "sequence" and self._all(value, "mapping")):
             return [Node(f"<{name}", arguments.rstrip(WHITE_SPACE), self.entries(value), origin)]
         if arguments:
             raise self._error(f"{name} holds no mapping, so its arguments cannot be part of the key", key)
-        if value.id == "scalar":
+        if _kind(value) == "scalar":
             return [Node(name, self._raw(value), None, origin)]
         if self._all(value, "sequence"):
             return [Node(name, self._words(item), None, self._origin(item)) for item in value.value]
@@ -117,7 +123,7 @@ class _Composer:
 
     @staticmethod
     def _all(sequence: yaml.Node, kind: str) -> bool:
-        return bool(sequence.value) and all(item.id == kind for item in sequence.value)
+        return bool(sequence.value) and all(_kind(item) == kind for item in sequence.value)
 
     def _raw(self, scalar: yaml.Node) -> str:
         """Raw arguments. A line break is a space: arguments are one line in Apache's syntax."""
@@ -130,7 +136,7 @@ class _Composer:
 
     def _words(self, sequence: yaml.Node) -> str:
         self._check_tag(sequence)
-        if any(item.id != "scalar" for item in sequence.value):
+        if any(_kind(item) != "scalar" for item in sequence.value):
             raise self._error("expected words only, lists of words only, or mappings only", sequence)
         return " ".join(quote(self._word(item)) for item in sequence.value)
 
@@ -142,7 +148,7 @@ class _Composer:
 
     def _text(self, node: yaml.Node) -> str:
         self._check_tag(node)
-        if node.id != "scalar":
+        if _kind(node) != "scalar":
             raise self._error("expected text", node)
         if "\0" in node.value:
             raise self._error("text cannot hold NUL", node)

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
 from mpmserver.config.errors import ConfigError
-from mpmserver.config.expand import ReadContext, expand_htaccess
+from mpmserver.config.expand import ReadContext, read_htaccess
 from mpmserver.config.node import Origin
 from mpmserver.config.sections import Section, SectionKind
-from mpmserver.config.syntax import parse_text
 from mpmserver.core.settings import CoreDir, CoreServer, Level
 from mpmserver.http.errors import HTTPError
 
@@ -136,8 +135,7 @@ class HtaccessFiles:
             within=(".htaccess",),
             in_htaccess=True,
         )
-        nodes = parse_text(text.decode("utf-8", "surrogateescape"), path)
-        build.walk(expand_htaccess(nodes, self._context))
+        build.walk(read_htaccess(text.decode("utf-8", "surrogateescape"), path, self._context))
         return section
 
     def _report(self, x: Exchange, path: str, error: ConfigError) -> None:

@@ -72,10 +72,10 @@ class LogSink:
 
 def _take(lines: deque[bytes]) -> list[bytes]:
     """Take what is there; another thread may take at the same time."""
-    taken = []
+    taken: list[bytes] = []
     with contextlib.suppress(IndexError):
-        for _ in range(len(lines)):
-            taken.append(lines.popleft())
+        while True:
+            taken.append(lines.popleft())  # noqa: PERF401 (what was taken before the error must be kept)
     return taken
 
 

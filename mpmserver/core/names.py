@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mpmserver import __version__
 from mpmserver.core.settings import CoreDir, CoreServer
+from mpmserver.http.text import escape_html
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Site
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_MAJOR, _MINOR = __version__.split(".")[:2]
+TOKENS = {
+    "Prod": "mpmserver",
+    "Major": f"mpmserver/{_MAJOR}",
+    "Minor": f"mpmserver/{_MAJOR}.{_MINOR}",
+    "Min": f"mpmserver/{__version__}",
+    "OS": f"mpmserver/{__version__} (Unix)",
+    "Full": f"mpmserver/{__version__} (Unix)",
+}
+"""By the levels of ServerTokens."""
 
 
 def server_name(x: Exchange) -> str:
@@ -43,3 +56,25 @@ def construct_url(x: Exchange, uri: str) -> str:
     port = server_port(x)
     port_text = "" if port == DEFAULT_PORTS.get(scheme(x)) else f":{port}"
     return f"{scheme(x)}://{name}{port_text}{uri}"
+
+
+def server_product(site: Site) -> str:
+    """What ServerTokens lets the server say of itself: "mpmserver", "mpmserver/0.1" ... "mpmserver/0.1.0 (Unix)"."""
+    return TOKENS[site.main[CoreServer].server_tokens]
+
+
+def server_header(site: Site) -> str:
+    """The value of the Server field."""
+    return server_product(site)
+
+
+def signature(x: Exchange, prefix: str = "") -> str:
+    """The footer of pages that the server makes itself, by ServerSignature; "" where that is off."""
+    kind = x.settings[CoreDir].server_signature
+    if kind == "off":
+        return ""
+    product, name, port = server_product(x.server.site), escape_html(server_name(x)), server_port(x)
+    if kind == "email":
+        admin = escape_html(x.server[CoreServer].server_admin)
+        name = f'<a href="mailto:{admin}">{name}</a>'
+    return f"{prefix}<address>{product} Server at {name} Port {port}</address>\n"

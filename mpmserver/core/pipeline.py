@@ -57,7 +57,11 @@ async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
 
 
 async def phases(x: Exchange) -> Outcome:
-    """Everything up to FIXUP: also what a subrequest runs."""
+    """Everything up to FIXUP: also what a subrequest runs. An internal redirect is read anew, as in Apache."""
+    if x.prev is not None and x.main is None:
+        outcome = await run_all(x.plan.post_read, x)
+        if outcome is not None:
+            return outcome
     split_uri(x)
     resolver = x.world.resolver
     resolver.before_translation(x)

@@ -3,7 +3,8 @@
 A request hands its program over when it is done with it, whether the program has ended or not. One daemon thread
 for each serving process, started with the first such program, waits on their pidfds and collects them; one that
 is to be killed gets TERM for its whole process group at once and KILL three seconds later, as Apache does it.
-Only this class waits for pids that were handed to it, so it never takes another's child.
+Only this class waits for pids that were handed to it, so it never takes another's child. Everything a process needs is
+made with its first program: the object itself is made before the fork.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Reaper:
 
     def __init__(self) -> None:
         self._mail: deque[tuple[subprocess.Popen[bytes], bool]] = deque()
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._bell = -1
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._waiting: dict[int, tuple[subprocess.Popen[bytes], float | None]] = {}
@@ -51,6 +52,7 @@ class Reaper:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
+                self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
                 self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
                 self._thread.start()
 

@@ -27,7 +27,9 @@ WORD: Final = 8
 STATUS_LETTERS: Final = ".S_RWKLDCGI"
 """Open slot, starting, ready, reading, writing, keep-alive, logging, DNS, closing, graceful, idle cleanup."""
 
-DEAD, STARTING, READY, READING, WRITING, KEEPALIVE, LOGGING, DNS, CLOSING, GRACEFUL, IDLE_KILL = map(ord, STATUS_LETTERS)
+(
+    DEAD, STARTING, READY, READING, WRITING, KEEPALIVE, LOGGING, DNS, CLOSING, GRACEFUL, IDLE_KILL,
+) = map(ord, STATUS_LETTERS)  # fmt: skip
 
 # A process's state.
 ABSENT, STARTED, RUNNING, STOPPING = range(4)
@@ -339,8 +341,8 @@ class Scoreboard:
         )
 
     def _global_at(self, name: str) -> int:
-        at: int = _Sizes(self._layout).header + self._layout["global"].index(name) * WORD
-        return at
+        index: int = self._layout["global"].index(name)
+        return _Sizes(self._layout).header + index * WORD
 
     def _process_at(self, process: int) -> int:
         if not 0 <= process < self.processes:

@@ -130,7 +130,8 @@ class CoreServer(Settings):
     """on, off or extended."""
     error_log: str | None = setting(None)
     """File relative to ServerRoot, "|program", "syslog[:...]" or None for the main server's."""
-    error_log_format: Any = setting(None)
+    error_log_format: tuple[tuple[str, str], ...] = setting(())
+    """(kind, format) pairs; the kind is "" for the messages, "request" or "connection" for what precedes the first."""
     log_levels: LogLevels = setting(LogLevels())
     access_file_names: tuple[str, ...] = setting((".htaccess",))
     protocol: str = setting("http")
@@ -160,6 +161,10 @@ class CoreServer(Settings):
         merged = super(CoreServer, cls).merge(outer, inner)
         if outer.log_levels is not UNSET and inner.log_levels is not UNSET:
             merged.log_levels = merge_levels(outer.log_levels, inner.log_levels) or LogLevels()
+        if outer.error_log_format and inner.error_log_format:
+            named = {kind for kind, _format in inner.error_log_format}
+            kept = tuple(pair for pair in outer.error_log_format if pair[0] not in named)
+            merged.error_log_format = (*kept, *inner.error_log_format)
         for name in _OF_ONE_HOST:
             setattr(merged, name, getattr(inner, name))
         return merged

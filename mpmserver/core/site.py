@@ -41,6 +41,9 @@ class ErrorLog(Protocol):
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None) -> None:
         """Write one message; `message` begins with its AH number where Apache's has one ("AH00128: ...")."""
 
+    def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
+        """Whether a message of this level would be written."""
+
 
 class Merged:
     """The finished settings of one combination of sections: `merged[MimeDir].types`.
@@ -124,6 +127,10 @@ class Server:
         """Write to this server's error log where its LogLevel (of the module, the section) lets it."""
         if self.error_log is not None:
             self.error_log.write(self, level, module, message, exchange)
+
+    def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
+        """Whether a message would be written: for those who would rather not make it in vain."""
+        return self.error_log is not None and self.error_log.logs(level, module, exchange)
 
 
 class Site:

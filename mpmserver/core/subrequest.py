@@ -40,6 +40,16 @@ async def lookup_file(x: Exchange, path: str) -> Exchange:
     return await _run(sub, _walk_only)
 
 
+async def lookup_entry(x: Exchange, name: str, is_directory: bool) -> Exchange:
+    """Look up an entry of the directory `x.filename` without translation; a directory's URI gets its slash."""
+    entry = f"{name}/" if is_directory else name
+    uri = x.uri[: x.uri.rfind("/") + 1] + entry
+    sub = _subrequest(x, escape_path(uri), "GET")
+    sub.uri = uri
+    sub.filename = f"{(x.filename or '/').rstrip('/')}/{entry}"
+    return await _run(sub, _walk_only)
+
+
 async def _walk_only(sub: Exchange) -> object:
     sub.world.resolver.map_to_storage(sub)
     return await after_walk(sub)

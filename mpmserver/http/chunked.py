@@ -11,7 +11,7 @@ import enum
 import re
 
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.field_lines import check_line, parse_fields
+from mpmserver.http.field_lines import check_line, parse_fields, too_many
 from mpmserver.http.headers import Headers
 from mpmserver.http.limits import HeadLimits
 
@@ -21,8 +21,8 @@ _MAX_SIZE = 2**63 - 1
 _SPACES = 10
 
 # a size, a few spaces or an extension without control characters, a line end
-_LINE = re.compile(rb"0*([0-9A-Fa-f]+)[ \t]{0,%d}(?:;[\t -~\x80-\xff]*)?\r\n" % _SPACES)
-_LINE_UNSAFE = re.compile(rb"0*([0-9A-Fa-f]+)[ \t]{0,%d}(?:;[\t -~\x80-\xff]*)?\r?\n" % _SPACES)
+_LINE = re.compile(rb"([0-9A-Fa-f]+)[ \t]{0,%d}(?:;[\t -~\x80-\xff]*)?\r\n" % _SPACES)
+_LINE_UNSAFE = re.compile(rb"([0-9A-Fa-f]+)[ \t]{0,%d}(?:;[\t -~\x80-\xff]*)?\r?\n" % _SPACES)
 _BEGINNING = re.compile(rb"[0-9A-Fa-f]+[ \t]{0,%d}(?:;[\t -~\x80-\xff]*)?\r?" % _SPACES)
 
 
@@ -40,7 +40,7 @@ class ChunkedDecoder:
     ``done`` turns True behind the last chunk and its trailer section, whose fields are then ``trailers``.
     """
 
-    __slots__ = ("_buffer", "_left", "_limits", "_seen", "_state", "trailers")
+    __slots__ = ("_buffer", "_checked", "_left", "_limits", "_seen", "_state", "trailers")
 
     def __init__(self, limits: HeadLimits | None = None) -> None:
         self._limits = limits or HeadLimits()
@@ -48,6 +48,7 @@ class ChunkedDecoder:
         self._state = _State.SIZE
         self._left = 0
         self._seen = 0
+        self._checked = 0
         self.trailers = Headers()
 
     @property
@@ -112,7 +113,8 @@ class ChunkedDecoder:
         match = (_LINE if self._limits.strict else _LINE_UNSAFE).fullmatch(line)
         if match is None:
             raise _malformed()
-        if len(match[1]) > 16 or (size := int(match[1], 16)) > _MAX_SIZE:
+        digits = match[1].lstrip(b"0") or b"0"
+        if len(digits) > 16 or (size := int(digits, 16)) > _MAX_SIZE:
             raise _overflow()
         del self._buffer[:end]
         self._seen = 0
@@ -152,7 +154,8 @@ class ChunkedDecoder:
             self._seen = line_end
             if bytes(line) in (b"\r\n", b"\n"):
                 return line_end
-        if len(buffer) > self._limits.longest_field:
+        if len(buffer) - self._checked > self._limits.longest_field:
+            self._checked = len(buffer)  # not at every octet that arrives
             self._check_partial_trailer()
         return 0
 
@@ -161,6 +164,8 @@ class ChunkedDecoder:
         try:
             check_line(self._buffer[self._seen :].decode("latin-1"), self._limits)
             parse_fields(self._buffer[: self._seen].decode("latin-1"), self._limits)
+            if 0 < self._limits.fields * self._limits.longest_field < len(self._buffer):
+                raise too_many()
         except HTTPError as error:
             raise _bad_trailer(error) from None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
+from mpmserver.http.syntax import decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def body_framing(headers: Headers, path: str = "") -> tuple[Framing, bool]:
 
 
 def _content_length(text: str, path: str) -> int:
-    if _DIGITS.fullmatch(text) and len(text) <= 4000 and (octets := int(text)) <= MAX_LENGTH:
+    octets = decimal(text, MAX_LENGTH) if _DIGITS.fullmatch(text) else None
+    if octets is not None:
         return octets
     raise HTTPError(400, log=f"AH10242: client sent invalid Content-Length ({text}): {path}", close=True, level="debug")

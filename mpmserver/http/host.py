@@ -10,6 +10,7 @@ import re
 import socket
 
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.syntax import decimal
 
 # A label is a number in the middle of a name, or starts with a letter; the first one may be anything.
 _NAME = re.compile(
@@ -33,8 +34,8 @@ def split_host(value: str, *, strict: bool = True) -> tuple[str, int | None]:
     if match is None or not _is_name(name, value, strict):
         raise _malformed(value, strict)
     digits = match["port"]
-    port = int(digits[-20:]) if digits else None
-    if port is not None and not 0 < port < 65536:
+    port = decimal(digits, 65535) if digits else None
+    if digits and not port:
         raise _malformed(value, False)
     return name, port
 

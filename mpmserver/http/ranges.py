@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mpmserver.http.conditional import range_allowed
 from mpmserver.http.headers import Headers
+from mpmserver.http.syntax import decimal
 
 Span = tuple[int, int]
 """First and last octet, both included."""
@@ -74,18 +75,16 @@ def _parse(value: str) -> list[tuple[int | None, int | None]] | None:
         if not text:
             continue
         match = _SPEC.fullmatch(text)
-        if match is None or len(text) > 8000:
+        if match is None:
             return None
-        first, last = (int(digits) if digits else None for digits in match.groups())
-        if not _is_valid(first, last):
+        first, last = (decimal(digits, _MAX) if digits else None for digits in match.groups())
+        if (match[1] and first is None) or (match[2] and last is None) or not _is_valid(first, last):
             return None
         specs.append((first, last))
     return specs
 
 
 def _is_valid(first: int | None, last: int | None) -> bool:
-    if max(first or 0, last or 0) > _MAX:
-        return False
     if first is None:
         return bool(last)
     return last is None or first <= last

@@ -8,7 +8,7 @@ ends; its lines always go the second way.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS, HeadLimits
@@ -27,8 +27,7 @@ _BAD_SPACE = re.compile(r"[\t\v\f\r]")
 _SCHEME_ONLY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//)(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLine:
+class RequestLine(NamedTuple):
     """A request line in parts; ``text`` is what the access log shows of it."""
 
     method: str

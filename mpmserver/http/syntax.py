@@ -10,11 +10,15 @@ TCHAR = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 TOKEN = re.compile(f"[{TCHAR}]+")
 
 
-def has_token(value: str, token: re.Pattern[str]) -> bool:
-    """Whether a field value holds a token; ``token`` comes from ``token_pattern``."""
-    return token.search(value) is not None
-
-
 def token_pattern(token: str) -> re.Pattern[str]:
     """A pattern that finds ``token`` as Apache does: any separator ends a token, not only a comma."""
     return re.compile(rf"(?<![{TCHAR}\x80-\xff]){re.escape(token)}(?![{TCHAR}\x80-\xff])", re.IGNORECASE | re.ASCII)
+
+
+def decimal(digits: str, most: int) -> int | None:
+    """The number that decimal ``digits`` write, None above ``most``. Cheap for any number of digits."""
+    significant = digits.lstrip("0")
+    if len(significant) > len(str(most)):
+        return None
+    number = int(significant or "0")
+    return number if number <= most else None

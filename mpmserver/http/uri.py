@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.syntax import decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A request target in parts.
 
     ``path_raw`` is still escaped (latin-1 text) and ``/`` where the target has none; ``query`` has no
@@ -95,7 +95,10 @@ def _absolute_form(target: str, method: str) -> Target | None:
 
 def _port(digits: str | None) -> int | None:
     """Apache keeps a target's port in sixteen bits, whatever was written."""
-    return int(digits[-20:]) & 0xFFFF if digits else None
+    if not digits:
+        return None
+    number = decimal(digits, 2**63 - 1)
+    return 0xFFFF if number is None else number & 0xFFFF
 
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")

@@ -9,8 +9,8 @@ scoreboard are the same for all and live in `process/`.
 An MPM comes as a `MpmModule`: an ordinary `Module` (LoadModule mpm_event_module ..., its directives and their
 settings) that knows its MPM. A fifth one is one file with `MODULE = MpmModule.of(MyMPM())`.
 
-In a child signals only ring a bell: SIGTERM stops at once, SIGUSR1 and SIGWINCH gracefully, as does the end of the
-parent (`child.death_fd`). `serve` returns when every connection is closed; the process then exits with status 0.
+In a child signals only ring a bell: SIGTERM stops at once, SIGUSR1 gracefully, as does the end of the parent
+(`child.death_fd`). `serve` returns when every connection is closed; the process then exits with status 0.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class MPM(abc.ABC):
     directives: ClassVar[tuple[Directive, ...]] = ()
     settings: ClassVar[type[MpmSettings]] = MpmSettings
 
+    @abc.abstractmethod
     def check(self, configuration: Configuration) -> None:
         """Put the figures right in `configuration.main`, with Apache's warnings (`configuration.warn`)."""
 
@@ -120,9 +121,7 @@ class MPM(abc.ABC):
         """Return the size; call `check` first."""
 
     @abc.abstractmethod
-    def spares(
-        self, children: Sequence[ChildView], configuration: Configuration, state: SpareState
-    ) -> Change:
+    def spares(self, children: Sequence[ChildView], configuration: Configuration, state: SpareState) -> Change:
         """Say how many processes to start or which to stop now; called once a second, changes `state` only."""
 
     @abc.abstractmethod
@@ -139,9 +138,7 @@ class MpmModule(Module):
     @classmethod
     def of(cls, mpm: MPM) -> Self:
         """Return the module of one MPM."""
-        return cls(
-            f"mpm_{mpm.name}", tuple(mpm.directives), server_settings=mpm.settings, file=mpm.source, mpm=mpm
-        )
+        return cls(f"mpm_{mpm.name}", tuple(mpm.directives), server_settings=mpm.settings, file=mpm.source, mpm=mpm)
 
 
 def settings_of(configuration: Configuration) -> MpmSettings:

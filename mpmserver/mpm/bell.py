@@ -8,8 +8,8 @@ those, so they stay readable and every thread that waits for one, now or later, 
 * `leave_fd`: finish what is being answered, take nothing new;
 * `stop_fd`: finish nothing, throw `Stopped` into what waits.
 
-SIGTERM stops at once; SIGUSR1, SIGWINCH and the end of the parent stop gracefully; SIGHUP and SIGINT (a terminal
-sends it to the whole group) are the parent's business and mean nothing here. Python-level handlers, unlike SIG_IGN,
+SIGTERM stops at once; SIGUSR1 and the end of the parent stop gracefully; SIGHUP, SIGINT and SIGWINCH (a terminal sends
+them to the whole group, the last at every resize) are the parent's business and mean nothing here. Python-level handlers, unlike SIG_IGN,
 are gone after an exec, so scripts start with the defaults.
 """
 
@@ -35,7 +35,7 @@ class Order(enum.IntEnum):
 MEANING = {
     signal.SIGTERM: Order.STOP,
     signal.SIGUSR1: Order.LEAVE,
-    signal.SIGWINCH: Order.LEAVE,
+    signal.SIGWINCH: Order.NONE,
     signal.SIGHUP: Order.NONE,
     signal.SIGINT: Order.NONE,
 }

@@ -74,8 +74,7 @@ class Deadlines:
     def add(self, parked: Any, kind: TimeoutClass, seconds: float, now: float) -> Queue:
         """Enter something that waits for `seconds` from `now` on; returns the queue that it is in."""
         deadline = now + seconds
-        if deadline < self.next:
-            self.next = deadline
+        self.next = min(self.next, deadline)
         queue = self._queue(kind, seconds)
         if queue is None:
             self._moving.push(parked, deadline)

@@ -34,7 +34,11 @@ class Stopped(BaseException):
 
 
 def step(
-    child: Child, connection: Connection, coroutine: Conversation, answer: Any = None, error: BaseException | None = None
+    child: Child,
+    connection: Connection,
+    coroutine: Conversation,
+    answer: Any = None,
+    error: BaseException | None = None,
 ) -> Wait | Outcome:
     """Resume with `answer`, or throw `error`; returns the next wait, or the outcome at the end."""
     try:

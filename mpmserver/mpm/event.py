@@ -143,9 +143,7 @@ class WorkerThread:
             del errand, task, waited
         slot.busy(DEAD)
 
-    def _run(
-        self, task: Task, answer: Any, error: BaseException | None, offload: Offload | None
-    ) -> Wait | Outcome:
+    def _run(self, task: Task, answer: Any, error: BaseException | None, offload: Offload | None) -> Wait | Outcome:
         """Drive a coroutine until it ends or waits for the client."""
         connection, coroutine = task.connection, task.coroutine
         if offload is not None:
@@ -171,9 +169,7 @@ class Event(MPM):
     def geometry(self, configuration: Configuration) -> Geometry:
         return threaded_geometry(settings_of(configuration), listener_slot=True)
 
-    def spares(
-        self, children: Sequence[ChildView], configuration: Configuration, state: SpareState
-    ) -> Change:
+    def spares(self, children: Sequence[ChildView], configuration: Configuration, state: SpareState) -> Change:
         return spare_threads(children, settings_of(configuration), state, EVENT_WORDS)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:
@@ -183,8 +179,7 @@ class Event(MPM):
         loop = _listener(child, listeners, bell, settings)
         driver = Blocking(child, bell.stop_fd)
         workers = [
-            WorkerThread(child, loop, driver, child.worker(number))
-            for number in range(settings.threads_per_child or 1)
+            WorkerThread(child, loop, driver, child.worker(number)) for number in range(settings.threads_per_child or 1)
         ]
         threads = start_threads([worker.run for worker in workers], settings.thread_stack_size)
         try:

@@ -106,9 +106,12 @@ def _threaded_rules(figures: dict[str, int], limits: Limits) -> Iterator[tuple[i
     yield from _bounds(figures, "thread_limit", "ThreadLimit", "threads", limits.max_threads, 5)
     threads, limit = figures["threads_per_child"], figures["thread_limit"]
     if threads > limit:
-        yield 10, (
-            f"ThreadsPerChild of {threads} exceeds ThreadLimit of {limit} threads, decreasing to {limit}."
-            " To increase, please see the ThreadLimit directive."
+        yield (
+            10,
+            (
+                f"ThreadsPerChild of {threads} exceeds ThreadLimit of {limit} threads, decreasing to {limit}."
+                " To increase, please see the ThreadLimit directive."
+            ),
         )
         figures["threads_per_child"] = limit
     elif threads < 1:
@@ -119,9 +122,12 @@ def _threaded_rules(figures: dict[str, int], limits: Limits) -> Iterator[tuple[i
         yield 20, f"StartServers of {figures['start_servers']} not allowed, increasing to 1."
         figures["start_servers"] = 1
     if figures["min_spare_threads"] < 1:
-        yield 22, (
-            f"MinSpareThreads of {figures['min_spare_threads']} not allowed, increasing to 1"
-            " to avoid almost certain server failure. Please read the documentation."
+        yield (
+            22,
+            (
+                f"MinSpareThreads of {figures['min_spare_threads']} not allowed, increasing to 1"
+                " to avoid almost certain server failure. Please read the documentation."
+            ),
         )
         figures["min_spare_threads"] = 1
     least = figures["min_spare_threads"] + figures["threads_per_child"]
@@ -145,23 +151,32 @@ def _max_request_workers(figures: dict[str, int]) -> Iterator[tuple[int, str]]:
         figures["max_request_workers"], figures["threads_per_child"], figures["server_limit"],
     )  # fmt: skip
     if workers < threads:
-        yield 14, (
-            f"MaxRequestWorkers of {workers} is less than ThreadsPerChild of {threads}, increasing to {threads}."
-            " MaxRequestWorkers must be at least as large as the number of threads in a single server."
+        yield (
+            14,
+            (
+                f"MaxRequestWorkers of {workers} is less than ThreadsPerChild of {threads}, increasing to {threads}."
+                " MaxRequestWorkers must be at least as large as the number of threads in a single server."
+            ),
         )
         workers = threads
     elif workers % threads:
         nearest = workers - workers % threads
-        yield 16, (
-            f"MaxRequestWorkers of {workers} is not an integer multiple of ThreadsPerChild of {threads},"
-            f" decreasing to nearest multiple {nearest}, for a maximum of {nearest // threads} servers."
+        yield (
+            16,
+            (
+                f"MaxRequestWorkers of {workers} is not an integer multiple of ThreadsPerChild of {threads},"
+                f" decreasing to nearest multiple {nearest}, for a maximum of {nearest // threads} servers."
+            ),
         )
         workers = nearest
     if workers // threads > servers:
-        yield 18, (
-            f"MaxRequestWorkers of {workers} would require {workers // threads} servers and would exceed"
-            f" ServerLimit of {servers}, decreasing to {servers * threads}."
-            " To increase, please see the ServerLimit directive."
+        yield (
+            18,
+            (
+                f"MaxRequestWorkers of {workers} would require {workers // threads} servers and would exceed"
+                f" ServerLimit of {servers}, decreasing to {servers * threads}."
+                " To increase, please see the ServerLimit directive."
+            ),
         )
         workers = servers * threads
     figures["max_request_workers"] = workers

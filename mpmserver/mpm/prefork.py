@@ -50,9 +50,7 @@ class Prefork(MPM):
             thread_limit=1,
         )
 
-    def spares(
-        self, children: Sequence[ChildView], configuration: Configuration, state: SpareState
-    ) -> Change:
+    def spares(self, children: Sequence[ChildView], configuration: Configuration, state: SpareState) -> Change:
         return spare_servers(children, settings_of(configuration), state)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:

@@ -75,9 +75,7 @@ class Reactor(MPM):
             thread_limit=1,
         )
 
-    def spares(
-        self, children: Sequence[ChildView], configuration: Configuration, state: SpareState
-    ) -> Change:
+    def spares(self, children: Sequence[ChildView], configuration: Configuration, state: SpareState) -> Change:
         geometry = self.geometry(configuration)
         return constant_number(children, geometry.processes, geometry.server_limit)
 

@@ -72,9 +72,7 @@ def spare_servers(children: Sequence[ChildView], settings: MpmSettings, state: S
     return Change(start=started, notices=notices)
 
 
-def spare_threads(
-    children: Sequence[ChildView], settings: MpmSettings, state: SpareState, words: Words
-) -> Change:
+def spare_threads(children: Sequence[ChildView], settings: MpmSettings, state: SpareState, words: Words) -> Change:
     """worker's and event's rule."""
     active = [child for child in children if not child.quiescing]
     idle = sum(child.idle for child in active)

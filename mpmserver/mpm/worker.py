@@ -50,9 +50,7 @@ class Worker(MPM):
     def geometry(self, configuration: Configuration) -> Geometry:
         return threaded_geometry(settings_of(configuration))
 
-    def spares(
-        self, children: Sequence[ChildView], configuration: Configuration, state: SpareState
-    ) -> Change:
+    def spares(self, children: Sequence[ChildView], configuration: Configuration, state: SpareState) -> Change:
         return spare_threads(children, settings_of(configuration), state, WORKER_WORDS)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:

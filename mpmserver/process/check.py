@@ -1,7 +1,8 @@
 """The check before a restart: a child of the new code reads the new configuration (`python -m mpmserver -t ...`).
 
 It runs beside the serving children; the parent learns of its end by SIGCHLD. What it prints goes to a memory file,
-so no pipe can fill and stop it.
+so no pipe can fill and stop it. HELD names the addresses that the parent listens on: the child tries to bind
+those that are new (`new_addresses_free`), because a port that somebody else has would otherwise show too late.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import enum
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 from mpmserver.process.command import Command, python_environment
 
 MOST_LINES = 20
+HELD = "MPMSERVER_HELD_ADDRESSES"
 
 
 class End(enum.Enum):
@@ -30,7 +33,7 @@ class Check:
 
     __slots__ = ("_output", "_pid", "_status", "again", "end")
 
-    def __init__(self, command: Command, end: End) -> None:
+    def __init__(self, command: Command, end: End, held: Iterable[str]) -> None:
         """Start it. Raises OSError."""
         self.end = end
         self.again = False
@@ -40,7 +43,7 @@ class Check:
         self._pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "mpmserver", "-t", *command.arguments],
-            python_environment(),
+            python_environment() | {HELD: " ".join(held)},
             file_actions=[(os.POSIX_SPAWN_DUP2, self._output, 1), (os.POSIX_SPAWN_DUP2, self._output, 2)],
             setsigmask=(),
             setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT),

@@ -68,7 +68,7 @@ class Forge:
             return pid
         try:
             status = self._run(slot)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 (a child must never return into the parent's code)
             status = self._failed()
         os._exit(status)
 

@@ -34,8 +34,6 @@ class Command:
     foreground: bool = False
     one_process: bool = False
     skip_document_root: bool = False
-    startup_log: str | None = None
-    """-E: where errors of the start go."""
     startup_level: str | None = None
     """-e."""
 

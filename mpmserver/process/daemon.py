@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from mpmserver.core.logs import LogSink
+
 
 class Report:
     """One end of the report: `status` is set in the process that waited, and is what it shall exit with."""
@@ -21,11 +23,22 @@ class Report:
     def started(self) -> None:
         """The server serves: let the waiting process go, and leave its terminal for good."""
         null = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
+        for number in (0, 1):
             os.dup2(null, number)
         os.close(null)
         os.write(self._fd, b"\0")
         os.close(self._fd)
+
+
+def redirect_stderr(error_log: LogSink) -> None:
+    """From now on standard error is the error log; nothing where that is no file (syslog)."""
+    fd = getattr(error_log, "fd", None)
+    if fd is not None:
+        os.dup2(fd, 2)
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
 
 
 def detach() -> Report:

@@ -28,7 +28,7 @@ from typing import Any
 
 from mpmserver.core.logs import PipeSink
 from mpmserver.core.scoreboard import Scoreboard
-from mpmserver.process import pidfile
+from mpmserver.process import daemon, pidfile
 from mpmserver.process.command import Command
 from mpmserver.process.generation import Remnant
 from mpmserver.process.loading import load_configuration, say_on_stderr
@@ -100,6 +100,7 @@ def resume(state: dict[str, Any]) -> int:
     if parts.pid_path != state["pid_path"]:
         pidfile.remove(state["pid_path"])
         write_pid_file(parts)
+    daemon.redirect_stderr(parts.error_log)
     return serve(parts, command)
 
 

@@ -12,7 +12,6 @@ from mpmserver.config.build import Configuration
 from mpmserver.config.errors import escaped
 from mpmserver.config.load import Loaded, LoadOptions, load
 from mpmserver.config.node import Origin
-from mpmserver.config.settings import UNSET
 from mpmserver.core.errorlog import format_default
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.core.site import Site
@@ -22,6 +21,8 @@ from mpmserver.process.command import Command
 
 LOGGED_AT_START = {"AH00111": "core", "AH01574": "so"}
 """Warnings that Apache prints in the form of the error log even at the start; all others are printed plainly."""
+
+DEBUGGING = frozenset(level.name.lower() for level in Level if level >= Level.DEBUG)
 
 Say = Callable[[str], None]
 
@@ -42,6 +43,9 @@ def load_configuration(command: Command, say: Say) -> Loaded:
         say(startup_line(message))
 
     loaded = load(options, Catalog(), warn)
+    if command.startup_level in DEBUGGING:
+        for name, path in loaded.loaded:
+            say(_logged(Level.DEBUG, "so", f"AH01575: loaded module {name} from {path}"))
     name_main_server(loaded.configuration, command.name, say)
     return loaded
 
@@ -56,13 +60,17 @@ def startup_line(message: str) -> str:
     module = LOGGED_AT_START.get(message[:7])
     if module is None:
         return escaped(message)
-    return format_default(Level.WARN, module, message, os.getpid(), threading.get_native_id())
+    return _logged(Level.WARN, module, message)
+
+
+def _logged(level: Level, module: str, message: str) -> str:
+    return format_default(level, module, message, os.getpid(), threading.get_native_id())
 
 
 def name_main_server(configuration: Configuration, program: str, say: Say) -> None:
     """Give the main server the machine's name where no ServerName does (ap_get_local_host)."""
     core = configuration.main.settings(CoreServer)
-    if core.server_name is not UNSET and core.server_name:
+    if core.finished().server_name:
         return
     name, sure = local_host(program, say)
     if not sure:

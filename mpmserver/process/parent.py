@@ -19,10 +19,10 @@ from collections.abc import Iterable
 from mpmserver.core.logs import PipeSink
 from mpmserver.core.scoreboard import RUNNING
 from mpmserver.core.settings import Level
-from mpmserver.process import notices
+from mpmserver.process import notices, pidfile
 from mpmserver.process.backoff import FRESH_SECONDS, Backoff
-from mpmserver.process.children import EXIT_FATAL, PARENT_SIGNALS
 from mpmserver.process.check import Check, End
+from mpmserver.process.children import EXIT_FATAL, PARENT_SIGNALS
 from mpmserver.process.command import Command
 from mpmserver.process.generation import Generation, Remnant
 
@@ -37,8 +37,14 @@ class Parent:
     """The supervisor of one image's life; `run` is called once."""
 
     def __init__(
-        self, generation: Generation, remnants: Iterable[Remnant], pipes: Iterable[PipeSink], command: Command
+        self,
+        generation: Generation,
+        remnants: Iterable[Remnant],
+        pipes: Iterable[PipeSink],
+        command: Command,
+        pid_path: str,
     ) -> None:
+        self._pid_path = pid_path
         self.generation = generation
         self.remnants = list(remnants)
         self.pipes = list(pipes)
@@ -104,7 +110,7 @@ class Parent:
         """Have the new code check the new configuration; the children serve on meanwhile."""
         if self._check is None:
             self._note(notices.GRACEFUL if end is End.GRACEFUL else notices.RESTART)
-            self._check = Check(self._command, end)
+            self._check = self._start_check(end)
         else:
             self._check.again = True
 
@@ -120,8 +126,15 @@ class Parent:
         for line in complaint:
             self.log(Level.ERROR, line, "core")
         if check.again:
-            self._check = Check(self._command, check.end)
+            self._check = self._start_check(check.end)
         return None
+
+    def _start_check(self, end: End) -> Check | None:
+        try:
+            return Check(self._command, end, [listener.text for listener in self.generation.forge.listeners])
+        except OSError as error:
+            self.log(Level.ERROR, f"({error.errno}){error.strerror}: the configuration can't be checked", "core")
+            return None
 
     def _tick(self, now: float) -> None:
         """Once a second: spares, log programs, the end of a graceful stop's patience."""
@@ -186,7 +199,7 @@ class Parent:
         if end is End.FATAL:
             self.kill_all()
         elif self._check is not None and self._check.ended():
-            return self._checked() if self._stop_by is None else None
+            return self._checked()
         return end
 
     def _ended(self, pid: int, status: int) -> bool:
@@ -268,8 +281,16 @@ class Parent:
 
     # Stopping
 
+    def _forget_check(self) -> None:
+        if self._check is not None:
+            self._check.kill()
+            self._check = None
+
     def _stop_gracefully(self) -> None:
+        """Let everybody finish; the pid file goes at once, so that another server may start meanwhile."""
+        self._forget_check()
         self._note(notices.GRACEFUL_STOP)
+        pidfile.remove(self._pid_path)
         limit = self.generation.settings.graceful_shutdown_timeout
         self._stop_by = time.monotonic() + limit if limit else float("inf")
         for listener in self.generation.forge.listeners:
@@ -288,6 +309,7 @@ class Parent:
 
     def kill_all(self) -> None:
         """End every child: SIGTERM, and SIGKILL for those that take too long."""
+        self._forget_check()
         self._stop_by = self._stop_by or time.monotonic()
         deadline = time.monotonic() + TERM_SECONDS
         number = signal.SIGTERM

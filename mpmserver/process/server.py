@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from mpmserver.config.build import Configuration
 from mpmserver.config.load import Loaded
 from mpmserver.core.errorlog import open_error_logs
-from mpmserver.core.logs import Opener, PipeSink
+from mpmserver.core.logs import LogSink, Opener, PipeSink
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.scoreboard import Scoreboard
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.core.site import Site
 from mpmserver.mpm.base import settings_of
 from mpmserver.net.listen import Listener, ListenFailed, ListenOptions, open_listeners
-from mpmserver.process import daemon, pidfile, user
+from mpmserver.process import check, daemon, pidfile, user
 from mpmserver.process.check import End
 from mpmserver.process.children import PARENT_SIGNALS, Forge
 from mpmserver.process.command import Command
@@ -34,6 +34,8 @@ from mpmserver.process.generation import Generation, Remnant
 from mpmserver.process.loading import compile_world
 from mpmserver.process.parent import Parent
 from mpmserver.process.titles import title_master
+
+DEFAULT_ERROR_LOG = "logs/error_log"
 
 
 class StartError(Exception):
@@ -80,6 +82,7 @@ def _start_here(loaded: Loaded, command: Command, report: daemon.Report | None) 
         return 1
     if report is not None:
         report.started()
+    daemon.redirect_stderr(parts.error_log)
     return serve(parts, command)
 
 
@@ -87,6 +90,8 @@ def _start_here(loaded: Loaded, command: Command, report: daemon.Report | None) 
 class Parts:
     """All that a parent needs, ready to serve."""
 
+    error_log: LogSink
+    """The main server's: standard error goes there, as Apache's does."""
     loaded: Loaded
     generation: Generation
     opener: Opener
@@ -112,7 +117,8 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
         inherited.death_pipe or os.pipe2(os.O_CLOEXEC),
         core.core_dump_directory and configuration.path(core.core_dump_directory),
     )  # fmt: skip
-    return Parts(loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
+    error_log = opener.open(core.error_log or DEFAULT_ERROR_LOG, configuration.server_root)
+    return Parts(error_log, loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
 
 
 def _open_logs(site: Site, inherited: Inherited) -> Opener:
@@ -146,6 +152,21 @@ def _listen(configuration: Configuration, inherited: Inherited) -> list[Listener
         raise StartError(*error.lines) from None
 
 
+def complain_of_new_addresses(configuration: Configuration) -> list[str]:
+    """In the check before a restart (`check.py`): what hinders listening where the running server doesn't yet."""
+    if check.HELD not in os.environ:
+        return []
+    held = os.environ[check.HELD].split()
+    settings = settings_of(configuration)
+    new = [address for address in settings.listen if address.text not in held and f"0.0.0.0:{address.port}" not in held]
+    try:
+        for listener in open_listeners(new, ListenOptions()) if new else []:
+            listener.close()
+    except ListenFailed as error:
+        return list(error.lines)
+    return []
+
+
 def write_pid_file(parts: Parts) -> None:
     """Write the pid file; a complaint goes to the error log as well, as Apache's does."""
     try:
@@ -167,7 +188,7 @@ def serve(parts: Parts, command: Command) -> int:
     if command.one_process:
         return _serve_alone(parts)
     gc.collect()
-    parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command)
+    parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command, parts.pid_path)
     parent.other_programs = {pid for pid in parts.inherited.ending_programs if pid is not None}
     if not parts.inherited.graceful:
         parent.end_older()

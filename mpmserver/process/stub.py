@@ -11,6 +11,7 @@ source of this file, as the older image knew it, is in the memory file that the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,10 +35,10 @@ def main() -> NoReturn:
         os.set_inheritable(fd, False)
     sys.path[:] = state["sys_path"]
     try:
-        from mpmserver.process.handover import resume
+        from mpmserver.process.handover import resume  # noqa: PLC0415 (it may be what fails)
 
         status = resume(state)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (whatever it is, the children must outlive it)
         complain(traceback.format_exc())
         keep(state)
     sys.exit(status)
@@ -62,7 +63,7 @@ def complain(text: str) -> None:
     pid = os.getpid()
     heading = "the new image failed; the older children serve on, another restart may mend it:"
     for line in [heading, *text.splitlines()]:
-        os.write(2, ("[%s] [core:alert] [pid %d:tid %d] %s\n" % (stamp, pid, pid, line)).encode("utf-8", "replace"))
+        os.write(2, f"[{stamp}] [core:alert] [pid {pid}:tid {pid}] {line}\n".encode("utf-8", "replace"))
 
 
 def keep(state: State) -> NoReturn:
@@ -87,22 +88,27 @@ def keep(state: State) -> NoReturn:
 
 def reap(state: State) -> list[int]:
     """Collect what has ended; the process ids of the children that live."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+            continue
     programs = {pipe["pid"] for pipe in state["pipes"]}
-    with open("/proc/self/task/%d/children" % os.getpid()) as file:
-        return [int(word) for word in file.read().split() if int(word) not in programs]
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_child(pid) and pid not in programs]
+
+
+def is_child(pid: int) -> bool:
+    """Whether a process is ours and lives. (The kernel's own list of children skips some while others end.)"""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, parent = file.read().rpartition(b") ")[2].split()[:2]
+    except OSError:
+        return False
+    return int(parent) == os.getpid() and state != b"Z"
 
 
 def send(pids: Iterable[int], number: int) -> None:
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def end(state: State, alive: list[int]) -> None:

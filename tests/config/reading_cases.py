@@ -6,6 +6,8 @@ are unknown, and so end the reading with a message that shows where it stood.
 
 from __future__ import annotations
 
+# ruff: noqa: E501
+
 SYNTAX = (
     'Known a\n',
     'Foo bar\n',

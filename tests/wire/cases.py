@@ -27,3 +27,6 @@ FILES = {
 }
 
 PROBE = b"GET /probe HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
+
+#: No more than the table needs.
+MODULES = ("authn_core", "authz_core", "dir", "mime")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live_server import LiveApache, require_apache
-from tests.wire.cases import FILES, GROUPS
+from tests.wire.cases import FILES, GROUPS, MODULES
 from tests.wire.over_the_wire import mismatches
 
 
@@ -15,7 +15,7 @@ from tests.wire.over_the_wire import mismatches
 def apache() -> Iterator[LiveApache]:
     """One reference server for all groups."""
     require_apache()
-    with LiveApache("", mpm="event", files=FILES) as live:
+    with LiveApache("", mpm="event", files=FILES, modules=MODULES) as live:
         yield live
 
 

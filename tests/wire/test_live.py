@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live_server import LiveServer
-from tests.wire.cases import FILES, GROUPS
+from tests.wire.cases import FILES, GROUPS, MODULES
 from tests.wire.over_the_wire import mismatches
 
 MPMS = ("prefork", "worker", "event", "reactor")
@@ -16,7 +16,7 @@ MPMS = ("prefork", "worker", "event", "reactor")
 @pytest.fixture(scope="module", params=MPMS)
 def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     """One server per MPM for all groups; its clean exit is part of the test."""
-    with LiveServer("", mpm=request.param, files=FILES) as live:
+    with LiveServer("", mpm=request.param, files=FILES, modules=MODULES) as live:
         yield live
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from mpmserver.http.uri import escape_uri
 
 _URL = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<authority>[^/?#]*))?)?"
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?://(?P<authority>[^/?#]*))?"
     r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?",
     re.DOTALL,
 )
@@ -40,7 +40,7 @@ def escape_target(url: str) -> str:
     start = "" if match["scheme"] is None else f"{match['scheme']}:"
     path = match["path"]
     if match["authority"] is not None:
-        authority, complete = _authority(match["scheme"], match["authority"])
+        authority, complete = _authority(match["scheme"] or "", match["authority"])
         if not complete:
             return escape_uri(start + authority)
         start += authority

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from jinja2 import TemplateError
+
 from mpmserver.config.build import Build
-from mpmserver.config.directive import OR_ALL, OR_INDEXES, Directive, Shape
+from mpmserver.config.directive import ACCESS_CONF, OR_ALL, OR_INDEXES, RSRC_CONF, Directive, Shape
 from mpmserver.config.fnmatch import compile_fnmatch, has_wildcards as has_shell_wildcards, translate
 from mpmserver.config.settings import UNSET
 from mpmserver.modules.autoindex.matching import DIRECTORY, has_wildcards, wildcards
 from mpmserver.modules.autoindex.options import index_options
 from mpmserver.modules.autoindex.settings import AutoindexDir, Description, Item
+from mpmserver.modules.autoindex.templates import compile_template
 
 DIRECTIONS = {"ascending": "A", "descending": "D"}
 COLUMNS = {"name": "N", "date": "M", "size": "S", "description": "D"}
@@ -101,7 +104,10 @@ def fancy_indexing(build: Build, arguments: str) -> None:
 
 def index_template(build: Build, path: str) -> None:
     """IndexTemplate (ours): a jinja2 template in place of the one that comes along."""
-    build.dir(AutoindexDir).template = build.resolve(path)
+    try:
+        build.dir(AutoindexDir).template = compile_template(build.resolve(path))
+    except (OSError, TemplateError, UnicodeError) as error:
+        build.fail(f"IndexTemplate {path}: {error}")
 
 
 def _set(field: str) -> Callable[[Build, str], None]:
@@ -145,5 +151,8 @@ DIRECTIVES = (
     Directive("DefaultIcon", Shape.TAKE1, OR_INDEXES, _set("default_icon"), "an icon URL"),
     Directive("IndexStyleSheet", Shape.TAKE1, OR_INDEXES, _set("style_sheet"), "URL to style sheet"),
     Directive("IndexHeadInsert", Shape.TAKE1, OR_INDEXES, _set("head_insert"), "String to insert in HTML HEAD section"),
-    Directive("IndexTemplate", Shape.TAKE1, OR_INDEXES, index_template, "a jinja2 template for directory listings"),
+    Directive(
+        "IndexTemplate", Shape.TAKE1, RSRC_CONF | ACCESS_CONF, index_template,
+        "a jinja2 template for directory listings",
+    ),
 )  # fmt: skip

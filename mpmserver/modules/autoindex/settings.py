@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from mpmserver.config.settings import UNSET, Settings, join_values, setting
 
@@ -44,6 +44,13 @@ class Description:
 
 
 @dataclass(slots=True)
+class AutoindexServer(Settings):
+    """What holds for the whole server: the template that comes along, compiled before the fork."""
+
+    template: Any = setting(None)
+
+
+@dataclass(slots=True)
 class AutoindexDir(Settings):
     """What holds in a section; `added` and `removed` are what + and - said, which count when they meet an outer one."""
 
@@ -70,8 +77,8 @@ class AutoindexDir(Settings):
     readme: str | None = setting(None)
     head_insert: str | None = setting(None)
     style_sheet: str | None = setting(None)
-    template: str | None = setting(None)
-    """IndexTemplate's file, absolute; None for the one that comes along."""
+    template: Any = setting(None)
+    """IndexTemplate's, compiled; None for the one that comes along."""
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:

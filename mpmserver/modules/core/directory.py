@@ -71,7 +71,7 @@ def _option(build: Build, name: str, index: int, signed: bool) -> Options:
         if index or signed:
             build.fail(not_first if index else with_sign)
     if key not in OPTION_NAMES:
-        build.fail(f"Illegal option {name}")
+        build.fail(f"Illegal option {name}".rstrip())
     return OPTION_NAMES[key]
 
 

@@ -57,7 +57,7 @@ def matching_section(build: Build, arguments: str) -> None:
     _require(build, arguments)
     pattern, rest = take_word(arguments)
     is_regex = form.always_regex
-    if not is_regex and pattern == "~":
+    if pattern == "~":
         is_regex = True
         pattern, rest = take_word(rest)
     section = _section(build, form, pattern, is_regex)

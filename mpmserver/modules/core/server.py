@@ -14,6 +14,7 @@ from mpmserver.config.directive import OR_ALL, RSRC_CONF, Shape
 from mpmserver.config.fnmatch import has_wildcards
 from mpmserver.config.settings import UNSET
 from mpmserver.config.syntax import words
+from mpmserver.core.errorlog import add_format
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.core.numbers import atoi, choice
 from mpmserver.modules.core.table import directives
@@ -92,15 +93,6 @@ def error_log(build: Build, *names: str) -> None:
     """ErrorLog: file, "|program", syslog[:facility[:tag]]."""
     (name,) = names
     build.server(CoreServer).error_log = name
-
-
-def error_log_format(build: Build, *arguments: str) -> None:
-    """ErrorLogFormat [connection|request] format: kept as (kind, format) pairs, compiled by the error log."""
-    kind, text = ("", arguments[0]) if len(arguments) == 1 else (arguments[0].lower(), arguments[1])
-    if kind not in ("", "connection", "request"):
-        build.fail("ErrorLogFormat type must be one of connection, request")
-    server = build.server(CoreServer)
-    server.error_log_format = {**(server.error_log_format or {}), kind: text}
 
 
 def server_tokens(build: Build, text: str) -> None:
@@ -198,7 +190,7 @@ DIRECTIVES = directives(
     ("ServerAdmin", Shape.TAKE1, server_admin, "The email address of the server administrator"),
     ("ServerName", Shape.TAKE1, server_name, "The hostname and port of the server"),
     ("ErrorLog", Shape.TAKE1, error_log, "The filename of the error log"),
-    ("ErrorLogFormat", Shape.TAKE12, error_log_format, "Format string for the ErrorLog"),
+    ("ErrorLogFormat", Shape.TAKE12, add_format, "Format string for the ErrorLog"),
     ("ServerAlias", Shape.RAW_ARGS, server_alias, "A name or names alternately used to access the server"),
     ("ServerPath", Shape.TAKE1, server_path, "The pathname the server can be reached at"),
     ("Timeout", Shape.TAKE1, timeout, "Timeout duration (sec)"),

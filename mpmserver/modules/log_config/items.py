@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.names import server_name, server_port
-from mpmserver.core.settings import CoreDir, CoreServer
+from mpmserver.core.hostnames import NAME_NOTE, remote_host
+from mpmserver.core.names import DEFAULT_PORTS, scheme, server_name
+from mpmserver.core.settings import CoreServer
 from mpmserver.http.text import escape_logitem
 
 ItemFunction = Callable[[Exchange], str]
 Maker = Callable[[str], ItemFunction]
 
-ORIGINAL_BY_DEFAULT: Final = frozenset("sUTDr")
+ORIGINAL_BY_DEFAULT: Final = frozenset("sUTDrR")
 """Tokens that are about the first request of a chain unless they say otherwise."""
 
 
@@ -34,8 +35,8 @@ def _text(value: str | None) -> str:
 
 def _remote_host(argument: str) -> ItemFunction:
     if argument == "c":
-        return lambda x: x.peer.remote[0]
-    return lambda x: _text(x.notes.get("remote-host")) if x.settings[CoreDir].hostname_lookups != "off" else x.client_ip
+        return lambda x: _text(x.peer.notes.get(NAME_NOTE) or x.peer.remote[0])
+    return lambda x: escape_logitem(remote_host(x)) if x.peer.notes else x.client_ip
 
 
 def _address(argument: str) -> ItemFunction:
@@ -47,22 +48,25 @@ def _header_in(name: str) -> ItemFunction:
 
 
 def _header_out(name: str) -> ItemFunction:
-    key = name.lower()
+    if name.lower() == "content-type":
+        return lambda x: _text(_media_type(x))
+    return lambda x: _text(x.headers_out.get(name))
 
-    def value(x: Exchange) -> str:
-        if key == "content-type" and x.content_type:
-            return _text(f"{x.content_type};charset={x.charset}" if x.charset else x.content_type)
-        return _text(x.err_headers_out.get(name) or x.headers_out.get(name))
 
-    return value
+def _media_type(x: Exchange) -> str | None:
+    """Content-Type without parameters, whatever the case it was asked in."""
+    given = x.content_type or x.headers_out.get("Content-Type")
+    return given and given.partition(";")[0].rstrip()
 
 
 def _cookie(name: str) -> ItemFunction:
+    wanted = name.lower()
+
     def value(x: Exchange) -> str:
         for pair in (x.headers_in.get("Cookie") or "").split(";"):
             key, mark, text = pair.partition("=")
-            if mark and key.strip().lower() == name.lower():
-                return _text(text.strip())
+            if mark and key.strip().lower() == wanted:
+                return escape_logitem(text.strip())
         return "-"
 
     return value
@@ -105,72 +109,86 @@ def _server_name(x: Exchange) -> str:
 def _connection_status(x: Exchange) -> str:
     if "send-error" in x.notes:
         return "X"
-    return "+" if x.keep_alive and not (x.world.child is not None and x.world.child.stopping) else "-"
+    return "+" if x.keep_alive else "-"
 
 
-def _port(argument: str) -> ItemFunction:
-    match argument.lower():
-        case "remote":
-            return lambda x: str(x.peer.remote[1])
-        case "local":
-            return lambda x: str(x.peer.local[1])
-        case _:
-            return lambda x: str(server_port(x))
+def _keep_alives(x: Exchange) -> str:
+    """Requests on this connection before the one that last asked to keep it (log_requests_on_connection)."""
+    return str(max(0, x.peer.keepalives + (1 if x.keep_alive else 0) - 1))
 
 
-def _process(argument: str) -> ItemFunction:
-    match argument:
-        case "tid":
-            return lambda x: str(threading.get_native_id())
-        case "hextid":
-            return lambda x: f"{threading.get_native_id():x}"
-        case _:
-            return lambda x: str(os.getpid())
+def _canonical_port(x: Exchange) -> str:
+    """ServerName's port; a virtual host without a ServerName has that of its address."""
+    core = x.server[CoreServer]
+    if core.server_port:
+        return str(core.server_port)
+    own = x.server.config.tables.get(CoreServer)
+    if x.server.is_virtual and isinstance(own, CoreServer) and not own.server_name and core.addresses:
+        return str(core.addresses[0].port or DEFAULT_PORTS[scheme(x)])
+    return str(DEFAULT_PORTS[scheme(x)])
 
 
-_UNITS: Final[Mapping[str, int]] = {"s": 1_000_000, "ms": 1000, "us": 1, "": 1_000_000}
+_PORTS: Final[Mapping[str, ItemFunction]] = {
+    "": _canonical_port,
+    "canonical": _canonical_port,
+    "remote": lambda x: str(x.peer.remote[1]),
+    "local": lambda x: str(x.peer.local[1]),
+}
+_PROCESS: Final[Mapping[str, ItemFunction]] = {
+    "": lambda x: str(os.getpid()),
+    "pid": lambda x: str(os.getpid()),
+    "tid": lambda x: str(threading.get_ident()),
+    "hextid": lambda x: f"{threading.get_ident():x}",
+}
 
 
-def _duration(argument: str) -> ItemFunction:
-    divisor = _UNITS.get(argument)
-    if divisor is None:
-        return lambda x: "-"
-    return lambda x: str(x.first.notes.get("duration", 0) // divisor)
+def _one_of(functions: Mapping[str, ItemFunction], ignore_case: bool = False) -> Maker:
+    """A token whose argument chooses; one that it doesn't know is written as it is."""
+
+    def make(argument: str) -> ItemFunction:
+        found = functions.get(argument.lower() if ignore_case else argument)
+        return found if found is not None else lambda x: argument
+
+    return make
 
 
-def _microseconds(x: Exchange) -> str:
-    return str(x.first.notes.get("duration", 0))
+def _elapsed(x: Exchange) -> int:
+    """Microseconds from the request's first bytes to the last of its answer."""
+    duration: int = x.first.notes.get("duration", 0)
+    return duration
+
+
+_DURATIONS: Final[Mapping[str, ItemFunction]] = {
+    "": lambda x: str(_elapsed(x) // 1_000_000),
+    "s": lambda x: str(_elapsed(x) // 1_000_000),
+    "ms": lambda x: str(_elapsed(x) // 1000),
+    "us": lambda x: str(_elapsed(x)),
+}
+
+
+def _begin(x: Exchange) -> int:
+    return int(x.first.request_time * 1_000_000)
+
+
+def _end(x: Exchange) -> int:
+    return _begin(x) + _elapsed(x)
 
 
 def _time(argument: str) -> ItemFunction:
-    """%t and its formats: CLF, strftime, or sec, msec, usec, msec_frac, usec_frac, each from begin: or end:."""
+    """%t: the Common Log Format, a strftime format, or a figure; of the request's begin or its end."""
     at_end = argument.startswith("end:")
-    form = argument.removeprefix("begin:") if not at_end else argument[4:]
-
-    def stamp(x: Exchange) -> float:
-        return x.first.request_time + (x.first.notes.get("duration", 0) / 1e6 if at_end else 0.0)
-
-    fixed: dict[str, ItemFunction] = {
-        "": lambda x: _clf_time(stamp(x)),
-        "sec": lambda x: str(int(stamp(x))),
-        "msec": lambda x: str(int(stamp(x) * 1000)),
-        "usec": lambda x: str(int(stamp(x) * 1_000_000)),
-        "msec_frac": lambda x: f"{int(stamp(x) * 1000) % 1000:03d}",
-        "usec_frac": lambda x: f"{int(stamp(x) * 1_000_000) % 1_000_000:06d}",
+    form = argument.removeprefix("end:" if at_end else "begin:")
+    micros = _end if at_end else _begin
+    if not form:
+        return lambda x: x.world.dates.clf_time(micros(x) // 1_000_000)
+    figures: dict[str, ItemFunction] = {
+        "sec": lambda x: str(micros(x) // 1_000_000),
+        "msec": lambda x: str(micros(x) // 1000),
+        "usec": lambda x: str(micros(x)),
+        "msec_frac": lambda x: f"{micros(x) // 1000 % 1000:03d}",
+        "usec_frac": lambda x: f"{micros(x) % 1_000_000:06d}",
     }
-    if form in fixed:
-        return fixed[form]
-    return lambda x: _strftime(form, stamp(x))
-
-
-def _clf_time(seconds: float) -> str:
-    return time.strftime("[%d/%b/%Y:%H:%M:%S %z]", time.localtime(seconds))
-
-
-def _strftime(form: str, seconds: float) -> str:
-    form = form.replace("%{usec_frac}", f"{int(seconds * 1_000_000) % 1_000_000:06d}")
-    form = form.replace("%{msec_frac}", f"{int(seconds * 1000) % 1000:03d}")
-    return time.strftime(form, time.localtime(seconds))
+    return figures.get(form, lambda x: time.strftime(form, time.localtime(micros(x) // 1_000_000)))
 
 
 def _handler(x: Exchange) -> str:
@@ -188,29 +206,29 @@ ITEMS: Final[Mapping[str, Maker]] = {
     "b": _plain(_clf_bytes),
     "B": _plain(_body_bytes),
     "C": _cookie,
-    "D": _plain(_microseconds),
+    "D": _plain(_DURATIONS["us"]),
     "e": _variable,
     "f": _plain(lambda x: _text(x.filename)),
     "h": _remote_host,
     "H": _plain(lambda x: _text(x.protocol)),
     "i": _header_in,
     "I": _plain(lambda x: str(x.first.bytes_in)),
-    "k": _plain(lambda x: str(x.first.notes.get("keepalives", x.peer.keepalives))),
+    "k": _plain(_keep_alives),
     "l": _plain(lambda x: "-"),
     "L": _plain(lambda x: _text(x.first.log_id)),
     "m": _plain(lambda x: _text(x.method)),
     "n": _note,
     "o": _header_out,
     "O": _plain(lambda x: str(x.last.bytes_out)),
-    "p": _port,
-    "P": _process,
+    "p": _one_of(_PORTS, ignore_case=True),
+    "P": _one_of(_PROCESS),
     "q": _plain(_query),
     "r": _plain(_request_line),
     "R": _plain(_handler),
     "s": _plain(lambda x: str(x.status)),
     "S": _plain(lambda x: str(x.first.bytes_in + x.last.bytes_out)),
     "t": _time,
-    "T": _duration,
+    "T": _one_of(_DURATIONS),
     "u": _plain(_user),
     "U": _plain(_path),
     "v": _plain(_server_name),

@@ -9,6 +9,7 @@ from mpmserver.config.node import Origin
 from mpmserver.config.settings import Settings, setting
 
 COMMON = '%h %l %u %t "%r" %>s %b'
+"""The format of a TransferLog where no LogFormat says otherwise; its nickname is CLF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class CustomLog:
     format: str | None
     variable: str | None
     negate: bool
+    everywhere: bool
+    """GlobalLog: virtual hosts with logs of their own write it too."""
     origin: Origin
 
 
@@ -29,8 +32,8 @@ class LogServer(Settings):
     formats: dict[str, str] = setting({}, merge="update")
     default_format: str = setting(COMMON)
     logs: tuple[CustomLog, ...] = setting(())
-    """A virtual host with logs of its own has none of the main server's."""
-    global_logs: tuple[CustomLog, ...] = setting(())
+    """A virtual host with logs of its own has none of the main server's but the global ones."""
     buffered: bool = setting(False)
+    """BufferedLogs: understood, and always true; lines are gathered and written by the wake-up or the request."""
     compiled: tuple[Any, ...] = setting(())
     """(variable, negate, format function, sink's write) of each log."""

@@ -97,7 +97,7 @@ def _apply(x: Exchange, mime: MimeDir, said: Extension, found: _Found) -> bool:
     if said.encoding:
         x.content_encoding = f"{x.content_encoding}, {said.encoding}" if x.content_encoding else said.encoding
         known = True
-    if said.handler and x.proxy_target is None:
+    if said.handler:
         x.handler = said.handler
         known = known or "Handlers" in mime.multimatch
     if said.input_filters or said.output_filters:

@@ -13,12 +13,13 @@ from mpmserver.config.regex import compile_pcre
 from tests.unit.config import pcre2
 
 SUBJECTS = ("", "a", "ab", "aab", "Ab", "a\n", "a\nb", "\n", "a b", "1a", "aa11", "a.b", "A\r\nb", "\x01a", "b-]",
-            "\x08", "aAbB", "a\xa0\x85", "#a", "abab", "abcbcd", "/a/b.html", "a\x00b", "_9", "]a[", "a{,2}")  # fmt: skip
+            "\x08", "aAbB", "a\xa0\x85", "#a", "abab", "abcbcd", "/a/b.html", "a\x00b",
+            "_9", "]a[", "a{,2}")  # fmt: skip
 
 MEANT_ALIKE = [
     # characters, escapes and codes
     "a.b", r"\.", r"a\/b", r"\x41", r"\x{62}", r"\x", r"\o{101}", r"\101", r"\01", r"\0", r"\cA", r"\ca", r"\e", r"\a",
-    r"\t\n\f\r|a", r"\Qa.b\E", r"\Qab", r"a\E+", r"\Qab\E+", r"\-\]", r"\_", "a\\\nb", r"\81|a",
+    r"\t\n\f\r|a", r"\Qa.b\E", r"\Qab", r"a\E+", r"\Qab\E+", r"\-\]", r"\_", "a\\\nb",
     # character types
     r"\d+", r"\D", r"\w+", r"\W", r"\s", r"\S+", r"\h", r"\H+", r"\v", r"\V+", r"\R", r"\R+b", r"\N+", r"\C",
     # anchors
@@ -26,18 +27,21 @@ MEANT_ALIKE = [
     # brackets
     "[abc]+", "[^a]", "[]a]", "[^]a]", "[a-c]+", "[-a]+", "[a-]", r"[\]b]", r"[\d.]", r"[\w-]+", r"[\W\d]", r"[a\-b]+",
     r"[\b]", r"[\n\r]", r"[\x41-\x{5a}]", r"[\cA]", r"[\Q^]\E]+", r"[\Qa-\E]", "[[:alpha:]]+", "[[:^alpha:]]",
-    "[^[:alpha:]]", "[[:upper:][:digit:]]", "[[:punct:]]", "[[:space:]]", "[[:word:]]+", "[[:xdigit:]]+", "[[:cntrl:]]",
+    "[^[:alpha:]]", "[[:upper:][:digit:]]", "[[:punct:]]", "[[:space:]]", "[[:word:]]+", "[[:xdigit:]]+",
+    "[[:cntrl:]]",
     "[[:blank:]]", "[[:graph:]]+", "[[:print:]]+", "[[:ascii:]]+", "[[:alnum:]_]+", "[[:lower:]]", "(?i)[[:upper:]]+",
-    "(?i)[[:^lower:]]+", "[[:<:]]a", "a[[:>:]]", "[[a]", "[a[b]", "[a&&b]", "[a--b]", "[a~~b]", "[a||b]", r"[\1]",
+    "(?i)[[:^lower:]]+", "[[:<:]]a", "a[[:>:]]", "[[a]", "[a[b]", "[a&&b]", "[+--b]+", "[a~~b]", "[a||b]", r"[\1]",
     r"[\8]", r"[^\H]", "[.a]", "[a.]+",
     # repetition
-    "a*", "a+", "a?b", "a*?b", "a+?", "a??b", "a{2}", "a{1,}", "a{1,2}b", "a{,2}", "a{", "a{x}", "{a", "a}", "a++b", "a*+a",
+    "a*", "a+", "a?b", "a*?b", "a+?", "a??b", "a{2}", "a{1,}", "a{1,2}b", "a{,2}", "a{", "a{x}", "{a", "a}",
+    "a++b", "a*+a",
     "a?+a", "a{1,2}+a", "a{2}?", "(?U)a+", "(?U)a+?", "(a|b)*", "(?:ab)+", "(a*)*b", "(a|ab)(c|bcd)*", "(?=a)*b",
     # groups and references
     "(a)(b)?", "(?:a)(b)", "(?<n>a)", "(?'n'a)", "(?P<n>a)b", r"(a)\1", r"(a)\g1", r"(a)\g{1}", r"(a)(b)\g{-2}",
     r"(?<n>a)\k<n>", r"(?<n>a)\k'n'", r"(?<n>a)\k{n}", r"(?<n>a)\g{n}", "(?<n>a)(?P=n)", r"(?i)(a)\1", r"(a)|b\1",
     "(?>a+)b", "(?>a|ab)c", "(?#comment)a", "a(?#c)+", "a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", "(?<=a|bc)b",
-    "(?<!a|bc)d", "(a)?(?(1)b|c)", "(?<n>a)?(?(<n>)b|.)", "(?<n>a)?(?(n)b)", "(?n)(a)(?<x>b)", "()", "(|a)b", "a|", "|a",
+    "(?<!a|bc)d", "(a)?(?(1)b|c)", "(?<n>a)?(?(<n>)b|.)", "(?<n>a)?(?(n)b)", "(?n)(a)(?<x>b)", "()", "(|a)b", "a|",
+    "|a",
     # options
     "(?i)AB", "a(?i)B", "(a(?i)b|B)", "(?i:A)b", "(?-i)a", "(?i)a(?-i)b", "((?i)a)b", "(?s).+", "(?-s).+", "(?s-i:.)+",
     "(?x) a b # c\n", r"(?x)a\ b", "(?x)[a b]+", "(?xx)[a b]+", "(?x: a )b", "(?^)a", "(?i)(?^:A)", "(?i-s)A.", "(?)a",
@@ -103,7 +107,7 @@ def test_refused_by_both(pattern: str, reason: str) -> None:
 
 
 NOT_SUPPORTED = [
-    ("(?R)?", "recursion"),
+    ("a(?R)?", "recursion"),
     ("(a)(?1)", "recursion"),
     ("(a)(?-1)", "recursion"),
     ("(?<n>a)(?&n)", "recursion"),
@@ -136,8 +140,10 @@ def test_apaches_defaults() -> None:
     assert compile_pcre("a.b$").search("a\nb")
     assert not compile_pcre("b$").search("ab\n")
     assert compile_pcre("b$", defaults="").search("ab\n")
-    assert compile_pcre("A", "i").search("a") and compile_pcre("A", re.IGNORECASE).search("a")
-    assert compile_pcre("é+").search("éé") and not compile_pcre(r"\w").search("é")
+    assert compile_pcre("A", "i").search("a")
+    assert compile_pcre("A", re.IGNORECASE).search("a")
+    assert compile_pcre("é+").search("éé")
+    assert not compile_pcre(r"\w").search("é")
 
 
 PIECES = ["a", "b", "A", ".", "^", "$", "|", "(", "(", ")", ")", "[ab]", "[^a]", "[a-", "[]a]", r"[a\d]", "[[:alpha:]]",

@@ -6,7 +6,15 @@ import hashlib
 
 import pytest
 
-from mpmserver.http.etag import FILE_ETAG_DEFAULT, is_weak, listed, make_digest_etag, make_etag, strong_match, weak_match
+from mpmserver.http.etag import (
+    FILE_ETAG_DEFAULT,
+    is_weak,
+    listed,
+    make_digest_etag,
+    make_etag,
+    strong_match,
+    weak_match,
+)
 
 INODE, SIZE, MTIME = 0x2107A9, 1000, 1767323045678901
 

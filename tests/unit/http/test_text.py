@@ -8,7 +8,7 @@ from mpmserver.http.text import escape_errorlog_item, escape_html, escape_logite
 
 
 def test_escape_html() -> None:
-    assert escape_html("<a href=\"x\">&amp;'</a>") == "&lt;a href=&quot;x&quot;&gt;&amp;amp;'&lt;/a&gt;"
+    assert escape_html('<a href="x">&amp;\'</a>') == "&lt;a href=&quot;x&quot;&gt;&amp;amp;'&lt;/a&gt;"
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_parse_target(target: str, parsed: Target) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["", "a", "a/b", "x:80", "http:a", "http://x:a/", "http://x:80:80/", "http://[::1/", "[::1]/a", ":80/a", "1:/a", "*",
-     "*/", "mailto:a", "\\a", '"/a"'],
+    ["", "a", "a/b", "x:80", "http:a", "http://x:a/", "http://x:80:80/", "http://[::1/", "[::1]/a", ":80/a", "1:/a",
+     "*", "*/", "mailto:a", "\\a", '"/a"'],
 )  # fmt: skip
 def test_no_target(target: str) -> None:
     assert parse_target(target) is None
@@ -171,9 +171,8 @@ def test_no_path_leaves_the_root(pieces: list[str], merge: bool) -> None:
     raw = "/" + "".join(pieces)
     try:
         path = normalize_path(raw, merge)
-    except HTTPError as error:
-        assert error.status == 400
-        return
+    except HTTPError:
+        return  # it would leave the root
     segments = path.split("/")[1:]
     assert path[0] == "/"
     assert not {".", ".."} & set(segments)

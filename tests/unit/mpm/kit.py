@@ -22,7 +22,9 @@ import signal
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +238,7 @@ class FakeSite:
 
 
 def configuration_of(**settings: Any) -> Configuration:
-    """A configuration with these MpmSettings, and warnings collected in `.warnings`."""
+    """A configuration with these MpmSettings."""
     host = HostConfig(Origin("test", 1))
     configuration = Configuration("/", host, Registry())
     for name, value in settings.items():
@@ -252,8 +254,15 @@ def free_listener() -> Listener:
     return open_listeners(resolve("127.0.0.1", port), ListenOptions(defer_seconds=1, filters={"http": "none"}))[0]
 
 
+def built_in(name: str) -> MPM:
+    """One of our MPMs."""
+    mpm = load(name).mpm
+    assert mpm is not None
+    return mpm
+
+
 class Served:
-    """One child process that serves LineConnections through an MPM."""
+    """One child process that serves LineConnections through an MPM ("reactor poll" names the multiplexer too)."""
 
     def __init__(
         self,
@@ -263,8 +272,10 @@ class Served:
         before: Callable[[], None] = lambda: None,
         **settings: Any,
     ) -> None:
-        self.mpm = load(mpm).mpm if isinstance(mpm, str) else mpm
-        assert self.mpm is not None
+        if isinstance(mpm, str):
+            mpm, _space, multiplexer = mpm.partition(" ")
+            settings = {"multiplexer": multiplexer or "epoll", **settings}
+        self.mpm = built_in(mpm) if isinstance(mpm, str) else mpm
         self.log_path = log
         log.touch()
         defaults: dict[str, Any] = {"threads_per_child": 4, "max_request_workers": 16} if self.mpm.threaded else {}
@@ -289,14 +300,12 @@ class Served:
             os.close(self.death_write)
             site: Any = FakeSite(configuration, self.log_path)
             child = Child(site, self.mpm, self.scoreboard, 0, (self.listener,), self._death_read)
-            child.connect = lambda transport, listener, peer, worker: connection(child, transport, listener, peer, worker)
+            child.connect = partial(connection, child)
             before()
             self.mpm.serve(child, child.listeners)
             status = 0
         finally:
             if status:
-                import traceback
-
                 self.log_path.open("a").write(traceback.format_exc())
             os._exit(status)
 

@@ -1,0 +1,116 @@
+"""Conditional requests and byte ranges, applied to whatever a handler answers with.
+
+`meets_conditions` is asked by handlers that know their resource's validators; `apply_ranges` is called once
+for each response that is about to be sent with status 200. Both take the validators from the response fields
+(ETag, Last-Modified), as Apache's byterange filter does, so that a script's answer is treated like a file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mpmserver.core.body import Body, Content, OpenFile, Response
+from mpmserver.core.settings import CoreDir
+from mpmserver.http.conditional import check_conditions
+from mpmserver.http.dates import parse_http_date
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.ranges import (
+    Span,
+    Unsatisfiable,
+    content_range,
+    make_boundary,
+    multipart_parts,
+    select_ranges,
+)
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+
+_BOUNDARY = make_boundary(int.from_bytes(os.urandom(8), "big"))
+Piece = bytes | tuple[int, int]
+
+
+def meets_conditions(x: Exchange) -> int | None:
+    """The status (304, 412) that the request's conditions ask for in place of the answer, None to go on."""
+    if x.no_local_copy or x.status >= 300:
+        return None
+    etag, modified = _validators(x)
+    return check_conditions(x.method, x.headers_in, etag, modified, int(x.request_time))
+
+
+def apply_ranges(x: Exchange, response: Response) -> Response:
+    """Cut a 200 response of known length down to what Range asks for: the same response, a 206, or a 416.
+
+    Raises HTTPError 416 where no range lies within it; the response is closed then.
+    """
+    length = response.body.length
+    if not _may_cut(x, response) or length is None:
+        return response
+    core = x.settings[CoreDir]
+    etag, modified = _validators(x)
+    wanted = select_ranges(
+        x.headers_in,
+        length,
+        etag,
+        modified,
+        int(x.request_time),
+        max_ranges=_limit(core.max_ranges),
+        max_overlaps=_limit(core.max_range_overlaps),
+        max_reversals=_limit(core.max_range_reversals),
+    )
+    if wanted is None:
+        return response
+    if isinstance(wanted, Unsatisfiable):
+        response.body.close()
+        raise HTTPError(416, headers=(("Content-Range", f"bytes */{length}"),))
+    return _partial(x, response, wanted, length)
+
+
+def _may_cut(x: Exchange, response: Response) -> bool:
+    if response.status != 200 or x.method not in ("GET", "HEAD") or x.main is not None or "Range" not in x.headers_in:
+        return False
+    accepted = x.headers_out.get("Accept-Ranges")
+    if accepted is not None and accepted.lower() == "none":
+        return False
+    return "Content-Range" not in x.headers_out and isinstance(response.body, Content | OpenFile)
+
+
+def _limit(value: int) -> int | None:
+    return None if value < 0 else value
+
+
+def _validators(x: Exchange) -> tuple[str | None, int | None]:
+    """ETag, and Last-Modified in seconds, of the answer as prepared so far."""
+    modified = x.headers_out.get("Last-Modified")
+    return x.headers_out.get("ETag"), None if modified is None else parse_http_date(modified)
+
+
+def _partial(x: Exchange, response: Response, spans: list[Span], length: int) -> Response:
+    body = response.body
+    if len(spans) == 1:
+        x.headers_out.set("Content-Range", content_range(spans[0], length))
+        return Response(206, _cut(body, [_piece(spans[0])]))
+    heads, end = multipart_parts(spans, length, _BOUNDARY, x.content_type)
+    pieces: list[Piece] = []
+    for head, span in zip(heads, spans, strict=True):
+        pieces += [head, _piece(span)]
+    x.content_type = f"multipart/byteranges; boundary={_BOUNDARY}"
+    return Response(206, _cut(body, [*pieces, end]))
+
+
+def _piece(span: Span) -> tuple[int, int]:
+    """A span as offset and count."""
+    return span[0], span[1] - span[0] + 1
+
+
+def _cut(body: Body, pieces: list[Piece]) -> Body:
+    """The body that has these pieces: bytes as they are, (offset, count) of the original."""
+    if isinstance(body, OpenFile):
+        cut = OpenFile(body.fd, body.size, tuple(pieces))
+        body.fd = -1
+        return cut
+    assert isinstance(body, Content)
+    data = body.data
+    parts = [piece if isinstance(piece, bytes) else data[piece[0] : piece[0] + piece[1]] for piece in pieces]
+    return Content(b"".join(parts))

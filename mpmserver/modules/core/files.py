@@ -1,0 +1,169 @@
+"""From a URI to a file and its bytes: translation to the DocumentRoot, forced types, and the default handler.
+
+The hooks are functions of one request and run on the thread that holds its connection. The default handler is
+the last that is asked; it opens the file once, and the open file travels in the response.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Literal
+
+from mpmserver.core.body import EMPTY, OpenFile, Response
+from mpmserver.core.errorpage import allow_header
+from mpmserver.core.module import HANDLED
+from mpmserver.core.ranges import meets_conditions
+from mpmserver.core.settings import CoreDir, CoreServer, ETag, Level
+from mpmserver.core.vhost import under_server_path
+from mpmserver.http.dates import http_date
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.etag import is_weak, make_digest_etag, make_etag
+from mpmserver.http.limits import REGISTERED_METHODS
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.core.module import Handled
+
+STANDARD_METHODS = ("GET", "OPTIONS", "POST")
+_ETAG_FIELDS = ((ETag.INODE, "INode"), (ETag.MTIME, "MTime"), (ETag.SIZE, "Size"))
+_BLOCK = 1 << 16
+
+
+def translate(x: Exchange) -> Handled:
+    """Map the URI below the DocumentRoot. (ap_core_translate)"""
+    uri = x.uri
+    if not uri.startswith("/") and uri != "*":
+        raise HTTPError(400, log=f"AH00126: Invalid URI in request '{uri}' {x.request.request_line}")
+    core = x.server[CoreServer]
+    if under_server_path(core.server_path, uri):
+        uri = uri[len(core.server_path or "") :]
+    path = uri.lstrip("/")
+    if "\0" in path or ".." in path.split("/"):
+        raise HTTPError(403, log=f"AH00127: Cannot map {x.request.request_line} to file")
+    root = (core.document_root or x.server.site.configuration.path("htdocs")).rstrip("/")
+    x.filename = f"{root}/{path}"
+    return HANDLED
+
+
+def override_type(x: Exchange) -> None:
+    """ForceType, SetHandler, AcceptPathInfo. (core_override_type)"""
+    core = x.settings[CoreDir]
+    if core.forced_type is not None and core.forced_type != "none":
+        x.content_type = core.forced_type
+        x.charset = None
+    if core.handler is not None and core.handler.lower() != "none":
+        x.handler = core.handler
+    if core.accept_path_info is not None:
+        x.used_path_info = core.accept_path_info
+
+
+def overrides_anything(settings: Any) -> bool:
+    """Whether `override_type` has anything to do under these settings."""
+    core = settings[CoreDir]
+    return core.forced_type is not None or core.handler is not None or core.accept_path_info is not None
+
+
+def serve_file(x: Exchange) -> Response:
+    """The default handler: a file's bytes, with validators, conditions and everything that says no to it."""
+    x.allowed.update(STANDARD_METHODS)
+    if x.method not in ("GET", "HEAD", "POST"):
+        return _other_method(x)
+    status = _servable(x)
+    fd = _open(x)
+    try:
+        _describe(x, fd, status)
+        verdict = meets_conditions(x)
+    except BaseException:
+        os.close(fd)
+        raise
+    if verdict is not None:
+        os.close(fd)
+        if verdict == 304:
+            return Response(304, EMPTY)
+        raise HTTPError(verdict)
+    return Response(x.status, OpenFile(fd, status.st_size))
+
+
+def _other_method(x: Exchange) -> Response:
+    if x.method == "OPTIONS":
+        x.headers_out.set("Allow", allow_header(x))
+        return Response(200, EMPTY)
+    if x.method in REGISTERED_METHODS or x.method in x.server.site.main[CoreServer].http_methods:
+        raise HTTPError(405)
+    line = x.request.request_line
+    if line[:1] == "\x16" and line[1:2] in ("\x02", "\x03"):
+        raise HTTPError(
+            501,
+            log=f"AH00133: Invalid method in request {line} - possible attempt to establish SSL connection on "
+            "non-SSL port",
+        )
+    raise HTTPError(501, log=f"AH00134: Invalid method in request {line}")
+
+
+def _servable(x: Exchange) -> os.stat_result:
+    """The file's status; raises HTTPError for what is no file, or goes on behind one."""
+    status = x.finfo
+    name = x.filename or ""
+    if status is None:
+        raise HTTPError(404, log=f"AH00128: File does not exist: {name}{x.path_info}", level="info")
+    if stat.S_ISDIR(status.st_mode):
+        raise HTTPError(404, log=f"AH00129: Attempt to serve directory: {name}", level="info")
+    if x.path_info and x.used_path_info is not True:
+        raise HTTPError(404, log=f"AH00130: File does not exist: {name}{x.path_info}", level="info")
+    if not stat.S_ISREG(status.st_mode):
+        raise HTTPError(403, log=f"AH00038: Forbidden: {name} doesn't point to a file or directory")
+    return status  # type: ignore[no-any-return]
+
+
+def _open(x: Exchange) -> int:
+    """Open the file; never blocks, even where a pipe took its place meanwhile."""
+    try:
+        return os.open(x.filename or "", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        number = error.errno or errno.EACCES
+        log = f"({number}){os.strerror(number)}: AH00132: file permissions deny server access: {x.filename}"
+        raise HTTPError(403, log=log) from None
+
+
+def _describe(x: Exchange, fd: int, status: os.stat_result) -> None:
+    """Set Last-Modified, ETag, Accept-Ranges, Content-Length, in Apache's order."""
+    now = x.request_time
+    modified = min(status.st_mtime, now)
+    x.headers_out.set("Last-Modified", http_date(int(modified)))
+    core = x.settings[CoreDir]
+    tag = _etag(core, fd, status, int(now * 1_000_000))
+    if tag is not None:
+        x.headers_out.set("ETag", tag)
+    x.headers_out.set("Accept-Ranges", "none" if core.max_ranges == 0 else "bytes")
+    x.headers_out.set("Content-Length", str(status.st_size))
+    if core.content_digest:
+        x.headers_out.set("Content-MD5", b64encode(_digest(fd, status.st_size, "md5")).decode("ascii"))
+
+
+def _etag(core: CoreDir, fd: int, status: os.stat_result, now_us: int) -> str | None:
+    bits = etag_bits(core)
+    if bits & ETag.DIGEST:
+        return make_digest_etag(_digest(fd, status.st_size, "sha1"))
+    fields = [name for bit, name in _ETAG_FIELDS if bits & bit]
+    mtime_us = status.st_mtime_ns // 1000
+    return make_etag(status.st_ino, status.st_size, mtime_us, fields, is_weak(mtime_us, now_us))
+
+
+def etag_bits(core: CoreDir) -> ETag:
+    """What FileETag says: where it says nothing at all, modification time and size."""
+    if core.file_etag is None and not core.etag_add and not core.etag_remove:
+        return ETag.MTIME | ETag.SIZE
+    return ETag(((core.file_etag or 0) & ~core.etag_remove) | core.etag_add)
+
+
+def _digest(fd: int, size: int, name: Literal["md5", "sha1"]) -> bytes:
+    digest = hashlib.new(name, usedforsecurity=False)
+    offset = 0
+    while offset < size and (block := os.pread(fd, _BLOCK, offset)):
+        digest.update(block)
+        offset += len(block)
+    return digest.digest()

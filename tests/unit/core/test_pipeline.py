@@ -1,0 +1,100 @@
+"""Whole requests through the pipeline, without a socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.memory import exchange, get, log_of, world
+
+
+def test_a_file_is_served_and_a_missing_one_is_not(tmp_path: Path) -> None:
+    made = world(tmp_path, "")
+    (tmp_path / "htdocs" / "a.txt").write_text("hello")
+    found = get(made, "/a.txt")
+    assert (found.status, found.body, found.headers["content-type"]) == (200, b"hello", "text/plain")
+    missing = get(made, "/b.txt")
+    assert missing.status == 404
+    assert b"The requested URL was not found on this server." in missing.body
+
+
+def test_two_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
+    made = world(tmp_path, "")
+    (tmp_path / "htdocs" / "a.txt").write_text("first")
+    (tmp_path / "htdocs" / "b.txt").write_text("second")
+    request = b"GET /%s.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = exchange(made, request % b"a" + request % b"b")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert answer.index(b"first") < answer.index(b"second")
+
+
+def test_a_head_may_come_byte_by_byte(tmp_path: Path) -> None:
+    made = world(tmp_path, "")
+    (tmp_path / "htdocs" / "a.txt").write_text("hello")
+    head = b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = exchange(made, *[head[i : i + 1] for i in range(len(head))])
+    assert answer.startswith(b"HTTP/1.1 200 OK") and answer.endswith(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "body"),
+    [
+        ('"Nothing here.', 404, b"Nothing here."),
+        ("/sorry.txt", 404, b"sorry"),
+        ("/missing.txt", 404, b"Additionally, a 404 Not Found"),
+        ("http://other.example/x", 302, b"http://other.example/x"),
+    ],
+)
+def test_error_documents(tmp_path: Path, document: str, status: int, body: bytes) -> None:
+    made = world(tmp_path, f"ErrorDocument 404 {document}" if document[0] != '"' else f'ErrorDocument 404 {document}"')
+    (tmp_path / "htdocs" / "sorry.txt").write_text("sorry")
+    answer = get(made, "/nowhere")
+    assert answer.status == status
+    assert body in answer.body
+
+
+def test_redirects_stop_at_the_limit(tmp_path: Path) -> None:
+    script = tmp_path / "htdocs" / "loop.cgi"
+    made = world(
+        tmp_path,
+        f"LimitInternalRecursion 3\n<Directory {tmp_path}/htdocs>\nOptions ExecCGI\nAddHandler cgi-script .cgi\n</Directory>",
+    )
+    script.write_text("#!/bin/sh\necho 'Location: /loop.cgi'\necho\n")
+    script.chmod(0o755)
+    assert get(made, "/loop.cgi").status == 500
+    assert any("AH00124" in line for line in log_of(made))
+
+
+def test_a_crash_in_a_hook_is_a_500_and_its_traceback_stays_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world(tmp_path, "")
+    monkeypatch.setattr(made.resolver, "map_to_storage", lambda x: 1 / 0)
+    answer = get(made, "/a.txt")
+    assert answer.status == 500
+    assert b"ZeroDivisionError" not in answer.body
+    assert any("ZeroDivisionError" in line for line in log_of(made))
+
+
+def test_a_tracer_is_told_what_each_hook_decided(tmp_path: Path) -> None:
+    from mpmserver.core.exchange import Exchange, Peer
+    from mpmserver.core.pipeline import answer
+    from mpmserver.http.head import parse_head
+    from mpmserver.http.limits import HeadLimits
+    from mpmserver.serve.input import NO_REQUEST_BODY
+
+    made = world(tmp_path, "")
+    (tmp_path / "htdocs" / "a.txt").write_text("hello")
+    request = parse_head(b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n", HeadLimits())
+    x = Exchange(request, Peer(("127.0.0.1", 80), ("127.0.0.1", 1)), made.site.main, NO_REQUEST_BODY, made)
+    x.uri = request.uri.path_raw
+    seen: list[tuple[str, str]] = []
+    x.trace = lambda phase, module, outcome: seen.append((phase, module))
+    coroutine = answer(x)
+    with pytest.raises(StopIteration) as end:
+        coroutine.send(None)
+    last = end.value.value
+    assert last.response.status == 200
+    last.response.body.close()
+    assert ("handler", "core") in seen and ("access_checker_ex", "authz_core") in seen
