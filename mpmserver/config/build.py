@@ -253,7 +253,7 @@ class Build:
             fits = len(given) >= least
         elif counts is not None:
             fits = len(given) in counts and all(given[: max(1, min(counts))])
-            given = given[:-1] if fits and given and not given[-1] else given
+            given = given[:-1] if shape is Shape.TAKE12 and fits and not given[-1] else given
         else:
             fits = True
         if not fits:

@@ -9,6 +9,7 @@ errors: the first one ends the reading, as in Apache.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from mpmserver.config.node import Origin
@@ -89,7 +90,9 @@ def _log_lines(error: ConfigError, program_name: str) -> tuple[str, ...]:
     if error.kind is ErrorKind.CHECK:
         return (*error.message.split("\n"), "AH00014: Configuration check failed")
     if error.origin is None:
-        return (f"{program_name}: {error.message}",)
+        numbered = re.match(r"AH[0-9]{5}: ", error.message)
+        number = numbered[0] if numbered else ""
+        return (f"{number}{program_name}: {error.message[len(number) :]}",)
     if error.kind is ErrorKind.WALK:
         where = f"Syntax error on line {error.origin.line} of {error.origin.file}:"
         return f"AH00526: {where}", error.message

@@ -45,6 +45,19 @@ class Content(Body):
         return len(self.data)
 
 
+class Unmeasured(Content):
+    """Bytes in memory that are sent before anybody asked how many they are, so without a Content-Length.
+
+    Apache answers TRACE and unsatisfiable ranges so: chunked for HTTP/1.1, up to the connection's end before.
+    """
+
+    __slots__ = ()
+
+    @property
+    def length(self) -> None:  # type: ignore[override]
+        return None
+
+
 class OpenFile(Body):
     """Pieces of an open file and bytes in memory, in order: a whole file, a range, or a multipart answer.
 

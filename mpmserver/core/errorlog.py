@@ -23,7 +23,7 @@ from mpmserver.core.errorlog_format import (
 )
 from mpmserver.core.logs import LogSink, Opener, SyslogSink
 from mpmserver.core.settings import CoreDir, CoreServer, Level, LogLevels, log_levels
-from mpmserver.http.text import escape_errorlog_item
+from mpmserver.http.text import escape_errorlog_item, path_octets
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build, Configuration
@@ -110,7 +110,7 @@ class SinkErrorLog:
         if not self.logs(level, module, exchange) and not (level == Level.NOTICE and self._notices):
             return
         status, text = split_status(message)
-        escaped = escape_errorlog_item(text)[:MAX_LOG_LINE]
+        escaped = escape_errorlog_item(path_octets(text))[:MAX_LOG_LINE]
         if exchange is not None:
             self._introduce(server, level, module, exchange)
         self._put(self._main(Message(server, level, module, escaped, status, exchange)), level)

@@ -185,7 +185,7 @@ ITEMS: Final[Mapping[str, Maker]] = {
     "V": _plain(_of_request(server_name)),
 }
 
-_TOKEN = re.compile(r"%(?P<flags>(?:[-+0-9]|\{[^}]*\})*)(?P<letter>[^{])", re.DOTALL)
+_TOKEN = re.compile(r"%(?P<flags>(?:[-+0-9]|\{[^}]*\})*)(?P<letter>[^-+{0-9])", re.DOTALL)
 _FLAGS = re.compile(r"\{(?P<argument>[^}]*)\}|(?P<sign>[-+])|(?P<number>[0-9]+)")
 _TEXT = re.compile(r"(?P<space>[ \t\n]*)(?P<rest>(?:\\.|[^\\% \t\n]|\\$)*)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.names import signature
 from mpmserver.core.settings import CoreServer
-from mpmserver.http.status import reason, status_line
+from mpmserver.http.status import is_known, reason, status_line
 from mpmserver.http.text import escape_html
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ _PLAIN: dict[int, str] = {
     ),
     451: "<p>Access to this URL has been denied for legal reasons.<br />\n{notes}</p>\n",
     501: "<p>{method} not supported for current URL.<br />\n{notes}</p>\n",
-    502: "<p>The proxy server received an invalid\nresponse from an upstream server.<br />\n{notes}</p>\n",
+    502: "<p>The proxy server received an invalid\r\nresponse from an upstream server.<br />\r\n{notes}</p>\n",
     503: (
         "<p>The server is temporarily unable to service your\n"
         "request due to maintenance downtime or capacity\n"
@@ -147,12 +147,17 @@ _INTERNAL = (
 
 
 def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
-    """The page for `status`; `also` is the status that its ErrorDocument failed with, where one did."""
+    """The page for `status`; `also` is the status that its ErrorDocument failed with, where one did.
+
+    The page then says so; as in Apache 2.4.71 it names the first error there, too, not the second one.
+    """
+    if not is_known(status):
+        status = 500
     text = f"<html><head>\n<title>{escape_html(status_line(status))}</title>\n</head><body>\n"
     text += f"<h1>{escape_html(reason(status))}</h1>\n{_text(x, status)}"
     if also is not None:
         text += (
-            f"<p>Additionally, a {escape_html(status_line(also))}\n"
+            f"<p>Additionally, a {escape_html(status_line(status))}\n"
             "error was encountered while trying to use an ErrorDocument to handle the request.</p>\n"
         )
     return (_DOCTYPE + text + signature(x, "<hr>\n") + "</body></html>\n").encode("utf-8", "surrogateescape")

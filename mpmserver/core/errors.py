@@ -14,7 +14,7 @@ from mpmserver.core.settings import CoreDir, Level
 from mpmserver.core.errorpage import allow_header, error_page
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
-from mpmserver.http.status import drops_connection, has_no_body
+from mpmserver.http.status import drops_connection, has_no_body, is_known
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -73,9 +73,15 @@ def send_page(x: Exchange, status: int, text: str | None = None, also: int | Non
         allow = allow_header(x)
         if allow:
             x.headers_out.set("Allow", allow)
-    body = text.encode("utf-8", "surrogateescape") if text is not None else error_page(x, status, also)
     x.filters = []
-    x.response = Response(status, Content(body))
+    x.response = Response(status if is_known(status) else 500, Content(_body(x, status, text, also)))
+
+
+def _body(x: Exchange, status: int, text: str | None, also: int | None) -> bytes:
+    """The page; nothing for HEAD, whose head then names no length, as Apache's."""
+    if x.header_only:
+        return b""
+    return text.encode("utf-8", "surrogateescape") if text is not None else error_page(x, status, also)
 
 
 def _is_recursive(x: Exchange) -> bool:

@@ -78,3 +78,16 @@ def signature(x: Exchange, prefix: str = "") -> str:
         admin = escape_html(x.server[CoreServer].server_admin)
         name = f'<a href="mailto:{admin}">{name}</a>'
     return f"{prefix}<address>{product} Server at {name} Port {port}</address>\n"
+
+
+def full_content_type(x: Exchange) -> str | None:
+    """The value of Content-Type: with AddDefaultCharset's charset where a text names none. (ap_make_content_type)"""
+    kind = x.content_type
+    if not kind:
+        return None
+    if x.charset:
+        return f"{kind};charset={x.charset}"
+    default = x.settings[CoreDir].default_charset
+    if default is None or kind.partition(";")[0].strip().lower() not in ("text/plain", "text/html"):
+        return kind
+    return kind if "charset=" in kind.lower() else f"{kind}; charset={default}"

@@ -96,10 +96,15 @@ async def after_walk(x: Exchange) -> Outcome:
 async def handle(x: Exchange) -> Response | InternalRedirect:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
     await run_all(x.plan.insert_filters, x)
-    name = x.handler
-    if name is None:
-        name = x.content_type.partition(";")[0].rstrip() if x.content_type else "default-handler"
-        x.handler = name
+    given = x.handler
+    x.handler = given or (x.content_type.partition(";")[0].rstrip() if x.content_type else "default-handler")
+    try:
+        return await _ask_handlers(x, x.handler)
+    finally:
+        x.handler = given
+
+
+async def _ask_handlers(x: Exchange, name: str) -> Response | InternalRedirect:
     for step in x.plan.handlers:
         if step.handler is not None and step.handler != name:
             continue

@@ -63,12 +63,12 @@ def apply_ranges(x: Exchange, response: Response) -> Response:
         return response
     if isinstance(wanted, Unsatisfiable):
         response.body.close()
-        raise HTTPError(416, headers=(("Content-Range", f"bytes */{length}"),))
+        raise HTTPError(416)
     return _partial(x, response, wanted, length)
 
 
 def _may_cut(x: Exchange, response: Response) -> bool:
-    if response.status != 200 or x.method not in ("GET", "HEAD") or x.main is not None or "Range" not in x.headers_in:
+    if response.status != 200 or x.main is not None or "Range" not in x.headers_in:
         return False
     accepted = x.headers_out.get("Accept-Ranges")
     if accepted is not None and accepted.lower() == "none":

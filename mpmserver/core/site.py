@@ -165,13 +165,17 @@ def _finish(kinds: tuple[type[Settings], ...], layers: list[Tables]) -> Tables:
 def _finish_walks(kinds: tuple[type[Settings], ...], sections: tuple[Section, ...]) -> Tables:
     """As `_finish`, but the sections that one walk found are merged with each other before they meet the outer ones.
 
-    Apache does so, and where merging forgets something on its way (UnsetEnv) it can be seen.
+    Apache does so, and where merging forgets something on its way (UnsetEnv) it can be seen. The server's own
+    layer is always there, if only to be merged with (IndexOptions' plus and minus).
     """
     walks = [tuple(walk) for _number, walk in groupby(sections, lambda section: _WALKS.get(section.kind, 0))]
     finished: Tables = {}
     for kind in kinds:
         found = [[section.tables[kind] for section in walk if kind in section.tables] for walk in walks]
-        finished[kind] = _merged(kind, [_merged(kind, walk) for walk in found if walk]).finished()
+        layers = [_merged(kind, walk) for walk in found if walk]
+        if layers and not found[0]:
+            layers.insert(0, kind())
+        finished[kind] = _merged(kind, layers).finished()
     return finished
 
 

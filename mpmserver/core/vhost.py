@@ -105,6 +105,26 @@ def _resolved(host: str, port: int, report: Report) -> list[HostAddress]:
     return [HostAddress(ip, port, host) for ip in ips]
 
 
+def name_of(addresses: tuple[HostAddress, ...], report: Report) -> str | None:
+    """The name of a <VirtualHost> without ServerName: None for the main server's. (ap_fini_vhost_config)"""
+    if any(address.is_any for address in addresses):
+        return None
+    if not addresses:
+        return "bogus_host_without_forward_dns"
+    ip = addresses[0].ip
+    try:
+        return socket.getnameinfo((ip, 0), socket.NI_NAMEREQD)[0]
+    except OSError as error:
+        number = error.errno if isinstance(error, socket.gaierror) else socket.EAI_NONAME
+        shown = addresses[0].name if "%" in addresses[0].name else ip
+        report(
+            Level.ERROR,
+            f"{_resolver_error(number)}: AH00549: Failed to resolve server name for {shown} (check DNS) -- or specify "
+            "an explicit ServerName",
+        )
+        return "bogus_host_without_reverse_dns"
+
+
 def _resolver_error(number: int | None) -> str:
     """The resolver's complaint as APR prints it: "(EAI 2)Name or service not known"."""
     number = socket.EAI_NONAME if number is None else number
@@ -151,7 +171,8 @@ class AddressHosts:
     def choose(self, hostname: str | None, path: str = "/") -> Server:
         """The server for a request: `hostname` in lower case and without port, None for old clients' requests.
 
-        Those are told apart by ServerPath. Raises HTTPError 400 where StrictHostCheck finds no server of that name.
+        Those are told apart by ServerPath. The port that a Host field names decides nothing, as in Apache: the
+        connection's does. Raises HTTPError 400 where StrictHostCheck finds no server of that name.
         """
         if hostname is None:
             return self._by_path(path)
@@ -159,7 +180,7 @@ class AddressHosts:
         if found is not None:
             return found
         if self.default[CoreServer].strict_host_check:
-            raise HTTPError(400, log=f"AH10157: Host header {hostname} does not match any server")
+            raise _unmatched(hostname, self.default)
         return self.default
 
     def _named(self, hostname: str) -> Server | None:
@@ -179,6 +200,19 @@ class AddressHosts:
             if under_server_path(server[CoreServer].server_path, path):
                 return server
         return self.default
+
+
+def _unmatched(hostname: str, default: Server) -> HTTPError:
+    """What StrictHostCheck says to a name that no server has."""
+    if default.is_virtual:
+        where = f"the matching virtual host (default vhost for current connection is {default.origin})"
+        log = f"AH10157: Requested hostname '{hostname}' did not match any ServerName/ServerAlias in {where}"
+    else:
+        log = (
+            f"AH10156: Requested hostname '{hostname}' did not match any ServerName/ServerAlias in the global server "
+            "configuration "
+        )
+    return HTTPError(400, log=log, level="warn")
 
 
 def under_server_path(server_path: str | None, path: str) -> bool:
@@ -208,7 +242,6 @@ class VhostTable:
         self._main = main
         self._by_ip: dict[str, list[_Chain]] = {}
         self._any: list[_Chain] = []
-        """Latest first, as Apache searches them."""
         for server in servers:
             self._add(server)
         self._without = AddressHosts(main, [(HostAddress(ANY, 0, ""), main)])
@@ -220,7 +253,7 @@ class VhostTable:
             chain = next((chain for chain in chains if chain.address.port == address.port), None)
             if chain is None:
                 chain = _Chain(address)
-                chains.insert(0, chain)
+                chains.insert(len(chains) if address.is_any else 0, chain)
             elif address.is_any and before is not None and before.is_any and before.port == address.port:
                 continue
             chain.entries.append((address, server))
@@ -248,7 +281,14 @@ def compile_vhosts(site: Site) -> VhostTable:
 
 
 def _fitting(chains: Iterable[_Chain], port: int) -> _Chain | None:
-    return next((chain for chain in chains if chain.address.takes(port)), None)
+    """The chain for exactly this port, else the one for every port."""
+    every: _Chain | None = None
+    for chain in chains:
+        if chain.address.port == port:
+            return chain
+        if not chain.address.port:
+            every = chain
+    return every
 
 
 def _bucket(ip: str) -> int:
@@ -263,7 +303,7 @@ def _describe_chain(chain: _Chain) -> list[str]:
     host = "*" if address.is_any else f"[{address.ip}]" if ":" in address.ip else address.ip
     where = f"{host}:{address.port or '*'}"
     if len(chain.entries) == 1:
-        return [f"{where:<22} {_described(chain.entries[0][1])}", *_described_aliases(chain.entries[0][1])]
+        return [f"{where:<22} {_described(chain.entries[0][1])}"]
     lines = [f"{where:<22} is a NameVirtualHost", f"{'':9}default server {_described(chain.entries[0][1])}"]
     for each, server in chain.entries:
         port = f"port {each.port}" if each.port else "port *"

@@ -159,6 +159,7 @@ def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int)
         asked,
         expects_continue,
         framing,
+        smuggled,
     )
 
 

@@ -20,6 +20,7 @@ class Request:
     port, from an absolute target or else from Host; ``port`` the port it named there, or None.
     ``keep_alive`` says whether the client's side allows another request after this one, and
     ``keep_alive_asked`` that it said so in a Connection field (Apache then answers with one).
+    ``ambiguous_framing`` tells of a Content-Length beside a Transfer-Encoding: the connection ends then.
     ``head_bytes`` is the head's size on the wire, with the blank lines before it.
     """
 
@@ -37,6 +38,7 @@ class Request:
     keep_alive_asked: bool
     expect_continue: bool
     framing: Framing
+    ambiguous_framing: bool = False
 
     @property
     def has_body(self) -> bool:

@@ -149,13 +149,10 @@ def _word_trouble(method: str, target: str, protocol: str, versioned: bool, limi
 
 def _too_long(line: str, limits: HeadLimits) -> HTTPError:
     shown = line[: limits.line + 1].partition("\0")[0]
-    words = shown.split(" ")
     error = refusal(
         414,
         f"AH00565: request failed: client's request-line exceeds LimitRequestLine (longer than {limits.line})",
         shown,
-        words[0] if len(words) > 1 else None,
-        words[1] if len(words) > 1 else None,
     )
     error.level = "info"
     return error

@@ -36,6 +36,11 @@ def escape_errorlog_item(text: str) -> str:
     return _octets(text).translate(_ERROR_LOG)
 
 
+def path_octets(text: str) -> str:
+    """A path (text with surrogate escapes) as latin-1 text: one character for each octet that it stands for."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
 def _octets(text: str) -> str:
     """Latin-1 text as it is; a path (anything beyond latin-1) as one character per octet."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_INDEXES, Directive, Shape
-from mpmserver.config.settings import UNSET, Settings, setting
+from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.config.syntax import words
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
@@ -126,7 +126,7 @@ def directory_index(build: Build, arguments: str) -> None:
     """DirectoryIndex: adds to what this section has; a lone "disabled" forgets it."""
     settings = build.dir(DirDir)
     names = tuple(words(arguments))
-    before = () if settings.index_names is UNSET else settings.index_names
+    before = settings.index_names if is_set(settings.index_names) else ()
     is_reset = len(names) == 1 and names[0].lower() == "disabled"
     settings.index_names = () if is_reset else (*before, *names)
 

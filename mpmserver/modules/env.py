@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, Directive, Shape
-from mpmserver.config.settings import UNSET, Settings, setting
+from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
 
@@ -27,18 +27,12 @@ class EnvDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        values = {} if outer.values is UNSET else dict(outer.values)
-        for name in () if inner.unset is UNSET else inner.unset:
+        values = dict(outer.values) if is_set(outer.values) else {}
+        for name in inner.unset if is_set(inner.unset) else ():
             unset_variable(values, name)
-        for name, value in ({} if inner.values is UNSET else inner.values).items():
+        for name, value in (inner.values if is_set(inner.values) else {}).items():
             set_variable(values, name, value)
         return cls(values=values)
-
-    def own_values(self) -> dict[str, str]:
-        """The variables of this section alone, to change."""
-        if self.values is UNSET:
-            self.values = {}
-        return self.values
 
 
 def _key(env: dict[str, str], name: str) -> str | None:
@@ -80,7 +74,7 @@ def set_env(build: Build, name: str, value: str = "") -> None:
             "AH10032: Spurious usage of '=' in an environment variable name. "
             f"'{build.name} {before} {after}' expected instead?"
         )
-    set_variable(build.dir(EnvDir).own_values(), name, value)
+    set_variable(build.dir(EnvDir).table("values"), name, value)
 
 
 def pass_env(build: Build, name: str) -> None:
@@ -88,13 +82,13 @@ def pass_env(build: Build, name: str) -> None:
     if value is None:
         build.warn(f"AH01506: PassEnv variable {name} was undefined")
         return
-    set_variable(build.dir(EnvDir).own_values(), name, value)
+    set_variable(build.dir(EnvDir).table("values"), name, value)
 
 
 def unset_env(build: Build, name: str) -> None:
     env = build.dir(EnvDir)
-    env.unset = (*(() if env.unset is UNSET else env.unset), name)
-    unset_variable(env.own_values(), name)
+    env.append("unset", name)
+    unset_variable(env.table("values"), name)
 
 
 def _applies(settings: Any) -> bool:

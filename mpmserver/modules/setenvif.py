@@ -20,7 +20,7 @@ from mpmserver.config.directive import OR_FILEINFO, Directive, Shape
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.pregsub import Substitution
 from mpmserver.config.regex import compile_pcre
-from mpmserver.config.settings import UNSET, Settings, setting
+from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.config.syntax import take_word
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
@@ -170,13 +170,12 @@ def _add(build: Build, name: str, rest: str, ignore_case: bool) -> None:
     if not text:
         build.fail(f"Missing regular expression for {build.name}")
     settings = build.dir(SetEnvIfDir) if build.in_section else build.server(SetEnvIfServer)
-    known = () if settings.conditions is UNSET else settings.conditions
-    last = known[-1] if known else None
+    last = settings.conditions[-1] if is_set(settings.conditions) else None
     follows_same = last is not None and last.name.lower() == name.lower()
     if last is None or not follows_same or (last.text, last.ignore_case) != (text, ignore_case):
         pattern = _pattern(build, text, ignore_case)
         last = Condition(name, _reader(build, name), text, ignore_case, pattern, follows_same)
-        settings.conditions = (*known, last)
+        settings.append("conditions", last)
     _add_actions(build, last, rest)
 
 

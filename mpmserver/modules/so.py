@@ -7,7 +7,6 @@ a dotted Python name is imported instead; the module there has `MODULE`. The cat
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape, ignored
@@ -23,12 +22,12 @@ SHARED_OBJECT = re.compile(r"\.(so|dll|c|sl|la)$")
 class Catalog:
     """Where modules come from."""
 
-    static = tuple(name for name in standard.STATIC if importlib.util.find_spec(standard.BUILT_IN[name]))
+    static = standard.STATIC
     default_mpm = standard.DEFAULT_MPM
 
     def names(self) -> tuple[str, ...]:
         """The identifiers of all modules that a configuration without LoadModule has, MPMs excluded."""
-        return tuple(name for name in standard.BUILT_IN if not standard.is_mpm(name) and importlib.util.find_spec(standard.BUILT_IN[name]))
+        return tuple(name for name in standard.BUILT_IN if not standard.is_mpm(name))
 
     def find(self, identifier: str, path: str) -> Module:
         """Return the module of this identifier. Raises ConfigError, in Apache's form, where there is none."""
@@ -41,6 +40,8 @@ class Catalog:
             found = getattr(importlib.import_module(python_name), "MODULE", None)
         except ImportError as error:
             raise ConfigError(f"Cannot load {path} into server: {error}") from error
+        except Exception as error:  # noqa: BLE001 (somebody else's code runs here)
+            raise ConfigError(f"Cannot load {path} into server: {type(error).__name__}: {error}") from error
         if not isinstance(found, Module):
             raise ConfigError(f"Can't locate API module structure `{identifier}' in file {path}: no MODULE")
         return found

@@ -1,16 +1,16 @@
 """How a child hears that it has to leave: signals and the parent's end become two eventfds.
 
 Signals only ring a bell: their C-level handler writes the number into a pipe (`signal.set_wakeup_fd`), nothing runs
-between two bytecodes. One watcher reads the pipe: the main thread of worker and event, a thread of its own in
-prefork, the loop in reactor. It calls `answer`, which sets `child.stopping` and fills the eventfds. Nobody ever reads
-those, so they stay readable and every thread that waits for one, now or later, wakes up:
+between two bytecodes. One watcher reads the pipe (a thread of its own in prefork and worker, the loop in event and
+reactor) and calls `listen`, which tells the `child` and fills the eventfds. Nobody ever reads those, so they stay
+readable and every thread that waits for one, now or later, wakes up:
 
 * `leave_fd`: finish what is being answered, take nothing new;
 * `stop_fd`: finish nothing, throw `Stopped` into what waits.
 
-SIGTERM stops at once; SIGUSR1 and the end of the parent stop gracefully; SIGHUP, SIGINT and SIGWINCH (a terminal sends
-them to the whole group, the last at every resize) are the parent's business and mean nothing here. Python-level handlers, unlike SIG_IGN,
-are gone after an exec, so scripts start with the defaults.
+SIGTERM stops at once; SIGUSR1 and the end of the parent stop gracefully; SIGHUP, SIGINT and SIGWINCH (a terminal
+sends them to the whole group, the last at every resize) are the parent's business and mean nothing here. Python-level
+handlers, unlike SIG_IGN, are gone after an exec, so scripts start with the defaults.
 """
 
 from __future__ import annotations

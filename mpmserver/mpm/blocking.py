@@ -17,7 +17,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mpmserver.core.scoreboard import DEAD, GRACEFUL, READY
@@ -86,8 +86,8 @@ class BlockingThread:
         self.seat = Seat()
         self._slot.start()
 
-    def run(self) -> None:
-        """Serve connections, one after the other."""
+    def run(self, show_busy: Callable[[int], None] = lambda busy: None) -> None:
+        """Serve connections, one after the other; `show_busy` is told 1 with each and 0 after it."""
         try:
             with select.epoll() as epoll:
                 for fd in self._listeners:
@@ -97,14 +97,14 @@ class BlockingThread:
                     self._slot.busy(READY)
                     for fd, _events in epoll.poll():
                         if fd in self._listeners:
-                            self._take(self._listeners[fd])
+                            self._take(self._listeners[fd], show_busy)
         except BaseException as failure:  # noqa: BLE001 - logged; the process makes way for another
             log_failure(self._child, failure)
             self._bell.give(Order.LEAVE)
         finally:
             self._slot.busy(DEAD)
 
-    def _take(self, listener: Listener) -> None:
+    def _take(self, listener: Listener, show_busy: Callable[[int], None]) -> None:
         """Accept one connection, if it is still there, and serve it."""
         if self._bell.order is Order.STOP:
             return
@@ -117,6 +117,7 @@ class BlockingThread:
             return
         seat = self.seat
         seat.connection = connection
+        show_busy(1)
         if self._quota.used_up():
             self._bell.give(Order.LEAVE)
         try:
@@ -125,6 +126,7 @@ class BlockingThread:
             seat.idle = False
             seat.connection = None
             connection.close()
+            show_busy(0)
             self._child.flush_logs()
 
     def _converse(self, connection: Connection) -> None:

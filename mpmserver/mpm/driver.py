@@ -12,7 +12,6 @@ the connection's own socket never gets here in prefork and worker: there the ker
 from __future__ import annotations
 
 import select
-import time
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -115,10 +114,11 @@ class Blocking:
         return tuple(ready)
 
     def _sleep(self, waited: Sleep) -> None:
-        end = time.monotonic() + waited.seconds
+        if waited.seconds <= 0:
+            return  # there is nobody on this thread to let go first
         poll = select.poll()
         poll.register(self._stop_fd, select.POLLIN)
-        if poll.poll(max(0.0, (end - time.monotonic()) * 1000)):
+        if poll.poll(waited.seconds * 1000):
             raise Stopped
 
 

@@ -15,7 +15,6 @@ process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connecti
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -34,6 +33,7 @@ from mpmserver.mpm.parking import Task
 from mpmserver.mpm.pollers import Epoll
 from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.spares import EVENT_WORDS, spare_threads
+from mpmserver.mpm.tuning import tune
 from mpmserver.mpm.worker import join_threads, start_threads, threaded_geometry
 from mpmserver.net.waits import Offload, Ready, TimeoutClass, Wait
 from mpmserver.serve.connection import Outcome
@@ -173,7 +173,7 @@ class Event(MPM):
         return spare_threads(children, settings_of(configuration), state, EVENT_WORDS)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        tune(SWITCH_INTERVAL)
         settings = settings_of(child.site.configuration)
         bell = Bell(child)
         loop = _listener(child, listeners, bell, settings)

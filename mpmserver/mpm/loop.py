@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 ACCEPT_BATCH = 8
 """Connections that one wake-up takes from one listener: enough to save polls, few enough to leave some to others."""
-GC_THRESHOLDS = (50_000, 20, 1000)
-"""A collection of thousands of parked coroutines takes milliseconds: rarely, and wholly only when nothing is to do."""
 SETTLE_SECONDS = 1.0
 """So long without an event, and there is time to collect garbage and to bring the process title up to date."""
 
@@ -87,7 +85,6 @@ class Loop:
 
     def run(self) -> None:
         """Serve until told to stop at once, or to leave and every connection is closed; then call `end`."""
-        gc.set_threshold(*GC_THRESHOLDS)
         for fd in self._bell.fds:
             self.parking.watch(fd, self._rung)
         self.parking.watch(self._bell.leave_fd, self._rung)

@@ -6,7 +6,6 @@ the main thread while it blocks.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from mpmserver.mpm.blocking import BlockingThread, start_watching
 from mpmserver.mpm.figures import check_prefork
 from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.spares import spare_servers
+from mpmserver.mpm.tuning import tune
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
@@ -54,14 +54,14 @@ class Prefork(MPM):
         return spare_servers(children, settings_of(configuration), state)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        tune(SWITCH_INTERVAL)
         settings = settings_of(child.site.configuration)
         bell = Bell(child)
         acceptor = Acceptor(child, blocking=True)
         thread = BlockingThread(child, listeners, bell, acceptor, Quota(settings.max_connections_per_child), 0)
         start_watching(bell, (thread.seat,), listeners)
         child.ready()
-        thread.run()
+        thread.run(child.show_busy)
 
 
 MODULE = MpmModule.of(Prefork())

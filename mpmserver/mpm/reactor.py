@@ -7,7 +7,6 @@ nothing here: what follows is answered in place.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from mpmserver.mpm.pollers import MULTIPLEXERS
 from mpmserver.mpm.pool import ThreadPool
 from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.spares import constant_number
+from mpmserver.mpm.tuning import tune
 from mpmserver.net.waits import Offload
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Reactor(MPM):
         return constant_number(children, geometry.processes, geometry.server_limit)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        tune(SWITCH_INTERVAL)
         settings = settings_of(child.site.configuration)
         slot = child.worker(0)
         slot.start()

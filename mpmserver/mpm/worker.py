@@ -7,7 +7,6 @@ waits for them.
 from __future__ import annotations
 
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +17,11 @@ from mpmserver.mpm import directives
 from mpmserver.mpm.accept import Acceptor
 from mpmserver.mpm.base import MPM, Change, ChildView, Geometry, MpmModule, SpareState, settings_of
 from mpmserver.mpm.bell import Bell, Order
-from mpmserver.mpm.blocking import BlockingThread, start_watching
+from mpmserver.mpm.blocking import BlockingThread, Seat, start_watching
 from mpmserver.mpm.figures import WORKER_LIMITS, check_threaded
 from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.spares import WORKER_WORDS, spare_threads
+from mpmserver.mpm.tuning import tune
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SWITCH_INTERVAL = 0.01
 """Seconds. Threads give the interpreter up by themselves at each system call; forcing them to earlier, in the middle
 of a request, was measured to cost throughput. Longer would let one busy thread hold up all others too long."""
+TITLE_SECONDS = 1.0
 STOP_SECONDS = 2.0
 """How long threads have for their clean-ups when the process stops at once."""
 
@@ -54,7 +55,7 @@ class Worker(MPM):
         return spare_threads(children, settings_of(configuration), state, WORKER_WORDS)
 
     def serve(self, child: Child, listeners: Sequence[Listener]) -> None:
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        tune(SWITCH_INTERVAL)
         settings = settings_of(child.site.configuration)
         bell = Bell(child)
         acceptor = Acceptor(child, blocking=True)
@@ -66,10 +67,20 @@ class Worker(MPM):
         start_watching(bell, tuple(worker.seat for worker in workers), listeners)
         threads = start_threads([worker.run for worker in workers], settings.thread_stack_size)
         child.ready()
-        poll = select.poll()
-        poll.register(bell.leave_fd, select.POLLIN)
-        poll.poll()
+        _wait_to_leave(child, bell, [worker.seat for worker in workers])
         join_threads(threads, bell)
+
+
+def _wait_to_leave(child: Child, bell: Bell, seats: Sequence[Seat]) -> None:
+    """Keep the process title up to date until the bell rings."""
+    poll = select.poll()
+    poll.register(bell.leave_fd, select.POLLIN)
+    shown = 0
+    while not poll.poll(TITLE_SECONDS * 1000):
+        busy = sum(seat.connection is not None for seat in seats)
+        if busy != shown:
+            shown = busy
+            child.show_busy(busy)
 
 
 def threaded_geometry(settings: MpmSettings, listener_slot: bool = False) -> Geometry:

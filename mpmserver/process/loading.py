@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import threading
@@ -19,8 +20,20 @@ from mpmserver.core.world import World
 from mpmserver.modules.so import Catalog
 from mpmserver.process.command import Command
 
-LOGGED_AT_START = {"AH00111": "core", "AH01574": "so"}
-"""Warnings that Apache prints in the form of the error log even at the start; all others are printed plainly."""
+LOGGED_AT_START: dict[str, tuple[str, Level]] = {
+    "AH00111": ("core", Level.WARN),
+    "AH00113": ("core", Level.NOTICE),
+    "AH00114": ("core", Level.WARN),
+    "AH00115": ("core", Level.WARN),
+    "AH00116": ("core", Level.WARN),
+    "AH00117": ("core", Level.WARN),
+    "AH00547": ("core", Level.ERROR),
+    "AH00549": ("core", Level.ERROR),
+    "AH01574": ("so", Level.WARN),
+    "AH02304": ("core", Level.WARN),
+}
+"""Messages that Apache prints in the form of the error log even at the start; all others are printed plainly."""
+NUMBER = re.compile(r"AH[0-9]{5}")
 
 DEBUGGING = frozenset(level.name.lower() for level in Level if level >= Level.DEBUG)
 
@@ -57,10 +70,11 @@ def compile_world(loaded: Loaded) -> World:
 
 def startup_line(message: str) -> str:
     """A warning as Apache prints it before there is an error log."""
-    module = LOGGED_AT_START.get(message[:7])
-    if module is None:
+    number = NUMBER.search(message)
+    form = None if number is None else LOGGED_AT_START.get(number[0])
+    if form is None:
         return escaped(message)
-    return _logged(Level.WARN, module, message)
+    return _logged(form[1], form[0], message)
 
 
 def _logged(level: Level, module: str, message: str) -> str:

@@ -33,6 +33,7 @@ def open_exchange(connection: Connection, request: Request) -> Exchange:
 def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     """Return an Exchange for a head that was refused: what is known of it, for the page and the log line."""
     method = error.method or "GET"
+    error.log = error.log.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
     headers = error.headers_in or Headers()
     request = Request(
         method=method,
@@ -52,6 +53,7 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     )
     x = Exchange(request, connection.peer, connection.hosts.default, NO_REQUEST_BODY, connection.world)
     x.uri = error.target or ""
+    x.method = error.method or ""
     x.status = error.status
     return x
 

@@ -26,6 +26,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.exchange import Exchange, Peer
+from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer, fail
 from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
@@ -63,7 +64,7 @@ Step = Coroutine[Any, Any, Outcome] | Outcome
 class Connection:
     """See the module's docstring."""
 
-    __slots__ = ("_deadline", "buffer", "fd", "hosts", "listener", "peer", "received", "transport", "worker", "world")
+    __slots__ = ("_deadline", "_logged", "buffer", "fd", "hosts", "listener", "peer", "received", "transport", "worker", "world")
 
     def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
         self.world = world
@@ -76,6 +77,8 @@ class Connection:
         self.hosts: AddressHosts = world.hosts.for_address(*peer.local)
         self.buffer = bytearray()
         self.received = 0
+        self._logged = 0
+        """How many of the received bytes belong to requests that have been logged (%I)."""
         self._deadline: HeadDeadline | None = None
         worker.connected()
 
@@ -113,12 +116,17 @@ class Connection:
         return self.serve()
 
     def expired(self) -> None:
-        """No byte came in time: a client that never sent a request is logged with 408, as Apache logs it."""
-        if not self.peer.keepalives and not self.buffer:
+        """No byte came in time."""
+        if not self.buffer:
+            self._log_silence()
+        self.close()
+
+    def _log_silence(self) -> None:
+        """A client that never sent a request line is logged with 408 and not answered, as in Apache."""
+        if not self.peer.keepalives:
             x = failed_exchange(self, HTTPError(408, close=True))
             x.status = 408
             self._log(x)
-        self.close()
 
     def close(self) -> None:
         """Let go of the socket; may be called again."""
@@ -164,7 +172,7 @@ class Connection:
         self.worker.request(
             self.peer.remote[0].encode(), x.server.name_bytes, request.request_line.encode("latin-1", "replace")
         )
-        last = await answer(x)
+        last = await deliverable(await answer(x))
         return await self._finish(x, last, started)
 
     async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
@@ -199,6 +207,8 @@ class Connection:
         self.worker.busy(LOGGING)
         elapsed = (time.perf_counter_ns() - started) // 1000 if started is not None else 0
         first.notes["duration"] = elapsed
+        used = self.received - len(self.buffer)
+        first.bytes_in, self._logged = used - self._logged, used
         first.last = last
         try:
             for step in first.plan.log:
@@ -228,13 +238,22 @@ class Connection:
             try:
                 data = await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
             except TimedOut:
-                if blank:
-                    return None
-                raise HTTPError(408, close=True) from None
+                self._too_slow()
+                return None
             if not data:
                 return self._cut_short(blank)
             buffer += data
             self.received += len(data)
+
+    def _too_slow(self) -> None:
+        """The head's time is up: raises 408 where its first line has come; else there is nobody to answer."""
+        error = cut_short(bytes(self.buffer), self.hosts.default.head_limits)
+        self.buffer.clear()
+        if error is None:
+            self._log_silence()
+            return
+        error.status, error.log, error.close = 408, "", True
+        raise error
 
     def _cut_short(self, blank: bool) -> Request | None:
         """The client closed its side in the middle of a head."""

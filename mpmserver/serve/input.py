@@ -54,7 +54,9 @@ class ConnectionBody:
         framing = request.framing
         self.length: int | None = framing.octets if isinstance(framing, Length) else None
         self._rest = self.length or 0
-        self._decoder = ChunkedDecoder() if isinstance(framing, Chunked) else None
+        self._decoder: ChunkedDecoder | None = None
+        if isinstance(framing, Chunked):
+            self._decoder = ChunkedDecoder(connection.hosts.default.head_limits)
         self._continue = request.expect_continue
         self._limit: int | None = None
         self.received = 0
@@ -166,14 +168,13 @@ class ConnectionBody:
         """Return the next raw bytes of the connection; raises ConnectionResetError at its end."""
         connection = self._connection
         buffer = connection.buffer
+        if self._continue:  # also where the body came with its head: Apache says it then, too
+            self._continue = False
+            await connection.transport.send([CONTINUE], connection.body_seconds())
         if buffer:
             data: bytes | None = bytes(buffer[:count])
             del buffer[:count]
-            self._continue = False
             return data
-        if self._continue:
-            self._continue = False
-            await connection.transport.send([CONTINUE], connection.body_seconds())
         if wait:
             data = await connection.transport.recv(count, TimeoutClass.BODY, connection.body_seconds())
         else:

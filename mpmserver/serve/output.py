@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
-from mpmserver.core.names import server_header
-from mpmserver.core.ranges import apply_ranges
+from mpmserver.core.names import full_content_type, server_header
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
 from mpmserver.http.headers import Headers
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.serve.connection import Connection
 
-KEPT_WITH_304 = (
-    "Content-Location", "ETag", "Expires", "Cache-Control", "Vary", "Warning", "WWW-Authenticate",
-    "Proxy-Authenticate", "Set-Cookie", "Set-Cookie2",
-)  # fmt: skip
 READ_AHEAD = 8192
 
 
@@ -36,25 +31,10 @@ class Sender:
     def __init__(self, connection: Connection, x: Exchange) -> None:
         self.connection = connection
         self.x = x
-        self.response = self._filtered()
+        assert x.response is not None
+        self.response: Response = x.response
         self.seconds = x.server[CoreServer].timeout
         self.chunked = False
-
-    def _filtered(self) -> Response:
-        x = self.x
-        response = x.response
-        assert response is not None
-        try:
-            for filter in sorted(x.filters, key=lambda filter: filter.order):
-                response = filter.apply(x, response)
-            if response.status == 200 and "Range" in x.headers_in and not x.header_only:
-                response = apply_ranges(x, response)
-        except BaseException:
-            response.body.close()
-            raise
-        x.response = response
-        x.status = response.status
-        return response
 
     async def send(self) -> None:
         """Send head and body; raises OSError or TimedOut where the client is gone, after closing the body."""
@@ -77,7 +57,7 @@ class Sender:
         if without:
             await self._count(pieces, 0)
         elif isinstance(body, Content):
-            pieces.append(body.data)
+            pieces.append(encode_chunk(body.data) + LAST_CHUNK if self.chunked else body.data)
             await self._count(pieces, len(body.data))
         elif isinstance(body, OpenFile):
             await self._send_file(body, pieces)
@@ -160,27 +140,44 @@ class Sender:
         ]
         lines += [f"{name}: {value}" for name, value in self._fields(status, length)]
         lines += connection
+        lines += self._content_fields(status)
+        x.notes["sent-head"] = lines
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def _fields(self, status: int, length: int | None) -> list[tuple[str, str]]:
-        x = self.x
+        """What the modules set, with the length; a 304 keeps all of it, as Apache's."""
         fields = self._modules_fields()
-        if status == 304:
-            return [(name, value) for name, value in fields.items() if name in KEPT_WITH_304]
-        if x.content_type and not has_no_body(status):
-            fields.set("Content-Type", x.content_type if not x.charset else f"{x.content_type};charset={x.charset}")
-        if x.content_encoding:
-            fields.set("Content-Encoding", x.content_encoding)
-        if x.content_languages:
-            fields.set("Content-Language", ", ".join(x.content_languages))
+        for name in ("Content-Type", "Content-Encoding", "Content-Language"):
+            if has_no_body(status) or self._has_own(name):
+                fields.unset(name)
         if has_no_body(status):
             fields.unset("Content-Length")
-        elif length is not None and not (x.header_only and length == 0):
+        elif length is not None and not (self.x.header_only and length == 0):
             fields.set("Content-Length", str(length))
         elif self.chunked or length is None:
             fields.unset("Content-Length")
-        x.headers_out, x.err_headers_out = fields, Headers()
-        return list(fields.items())
+        return fields.items()
+
+    def _has_own(self, name: str) -> bool:
+        """Whether the request's own attribute says what a module may have put into this field as well."""
+        x = self.x
+        own = {"Content-Type": x.content_type, "Content-Encoding": x.content_encoding}
+        return bool(own.get(name, x.content_languages))
+
+    def _content_fields(self, status: int) -> list[str]:
+        """Content-Type and its kin, which Apache writes last."""
+        x = self.x
+        if has_no_body(status):
+            return []
+        lines = []
+        kind = full_content_type(x)
+        if kind:
+            lines.append(f"Content-Type: {kind}")
+        if x.content_encoding:
+            lines.append(f"Content-Encoding: {x.content_encoding}")
+        if x.content_languages:
+            lines.append(f"Content-Language: {', '.join(x.content_languages)}")
+        return lines
 
     def _modules_fields(self) -> Headers:
         x = self.x
@@ -206,7 +203,6 @@ class Sender:
         lines: list[str] = []
         if not ends and not old:
             self.chunked = True
-            lines.append("Transfer-Encoding: chunked")
         keep = keep and (ends or self.chunked)
         x.keep_alive = keep
         if not keep:
@@ -216,4 +212,6 @@ class Sender:
             most = f", max={left}" if limits.max_keep_alive_requests else ""
             lines.append(f"Keep-Alive: timeout={int(limits.keep_alive_timeout)}{most}")
             lines.append("Connection: Keep-Alive")
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked")
         return lines

@@ -11,7 +11,7 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.paths import server_relative
 from mpmserver.config.pregsub import Substitution
 from mpmserver.config.regex import compile_pcre
-from mpmserver.config.settings import UNSET
+from mpmserver.config.settings import Settings, is_set
 from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule, prefix_pattern
 from mpmserver.modules.alias.settings import AliasDir, AliasServer
 from mpmserver.modules.alias.target import escape_target, is_url
@@ -33,7 +33,7 @@ def alias(handler: str | None) -> Callable[..., None]:
             build.fail(f"{build.name} cannot occur within directory context")
         server = build.server(AliasServer)
         _warn_of_overlap(build, fake, server)
-        server.add_alias(Rule(fake, real, prefix_pattern(fake), handler=handler))
+        server.append("aliases", Rule(fake, real, prefix_pattern(fake), handler=handler))
 
     return apply
 
@@ -49,7 +49,7 @@ def _location_alias(build: Build, path: str, handler: str | None) -> None:
 
 
 def _warn_of_overlap(build: Build, fake: str, server: AliasServer) -> None:
-    for rule in () if server.aliases is UNSET else server.aliases:
+    for rule in server.aliases if is_set(server.aliases) else ():
         if rule.pattern.search(fake) is not None:
             earlier = f"{'Script' if rule.handler else ''}Alias{'Match' if rule.is_match else ''}"
             build.warn(
@@ -64,7 +64,7 @@ def alias_match(handler: str | None) -> Callable[..., None]:
 
     def apply(build: Build, regex: str, real: str) -> None:
         rule = Rule(regex, real, _compiled(build, regex), True, handler, substitution=Substitution(real))
-        build.server(AliasServer).add_alias(rule)
+        build.server(AliasServer).append("aliases", rule)
 
     return apply
 
@@ -83,8 +83,8 @@ def redirect(default: int, is_match: bool = False) -> Callable[..., None]:
         pattern = _compiled(build, fake) if is_match else prefix_pattern(fake)
         replacement = Substitution(url) if is_match and url is not None else None
         rule = Rule(fake, url, pattern, is_match, status=status, substitution=replacement)
-        place = build.dir(AliasDir) if build.in_section else build.server(AliasServer)
-        place.add_redirect(rule)
+        place: Settings = build.dir(AliasDir) if build.in_section else build.server(AliasServer)
+        place.append("redirects", rule)
 
     return apply
 
@@ -117,7 +117,7 @@ def _check_url(build: Build, status: int, fake: str | None, url: str | None, is_
     if not _is_redirect(status):
         if url is not None:
             build.fail("Redirect URL not valid for this status")
-    elif not url:
+    elif url is None:
         build.fail("URL to redirect to is missing")
     elif fake is not None and not is_match and not url.startswith("/") and not is_url(url):
         build.fail("Redirect to non-URL")
@@ -130,8 +130,8 @@ def _is_redirect(status: int) -> bool:
 def _compiled(build: Build, regex: str) -> re.Pattern[str]:
     try:
         return compile_pcre(regex)
-    except ConfigError as error:
-        build.fail(f"Regular expression could not be compiled. ({error.message})")
+    except ConfigError:
+        build.fail("Regular expression could not be compiled.")
 
 
 def _refuse_expression(build: Build, what: str, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from mpmserver.config.settings import UNSET, Settings, join_values, setting
+from mpmserver.config.settings import Settings, join_values, setting
 from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule
 
 
@@ -23,12 +23,6 @@ class AliasServer(Settings):
             redirects=join_values("append", inner.redirects, outer.redirects),
         )
 
-    def add_alias(self, rule: Rule) -> None:
-        self.aliases = (*(() if self.aliases is UNSET else self.aliases), rule)
-
-    def add_redirect(self, rule: Rule) -> None:
-        self.redirects = (*(() if self.redirects is UNSET else self.redirects), rule)
-
 
 @dataclass(slots=True)
 class AliasDir(Settings):
@@ -45,6 +39,3 @@ class AliasDir(Settings):
         merged = super(AliasDir, cls).merge(outer, inner)
         merged.redirects = join_values("append", inner.redirects, outer.redirects)
         return merged
-
-    def add_redirect(self, rule: Rule) -> None:
-        self.redirects = (*(() if self.redirects is UNSET else self.redirects), rule)

@@ -9,8 +9,8 @@ from jinja2 import TemplateError
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import ACCESS_CONF, OR_ALL, OR_INDEXES, RSRC_CONF, Directive, Shape
-from mpmserver.config.fnmatch import compile_fnmatch, has_wildcards as has_shell_wildcards, translate
-from mpmserver.config.settings import UNSET
+from mpmserver.config.fnmatch import has_wildcards as has_shell_wildcards
+from mpmserver.config.fnmatch import translate
 from mpmserver.modules.autoindex.matching import DIRECTORY, has_wildcards, wildcards
 from mpmserver.modules.autoindex.options import index_options
 from mpmserver.modules.autoindex.settings import AutoindexDir, Description, Item
@@ -50,8 +50,8 @@ def add_icon(kind: str) -> Callable[[Build, str, str], None]:
             if ")" not in icon:
                 build.fail("missing closing paren")
             alt, _comma, icon = icon[: icon.index(")")].partition(",")
-            _append(settings, "alts", _item(build, kind, alt[1:], to))
-        _append(settings, "icons", _item(build, kind, icon, to))
+            settings.append("alts", _item(build, kind, alt[1:], to))
+        settings.append("icons", _item(build, kind, icon, to))
 
     return apply
 
@@ -60,14 +60,9 @@ def add_alt(kind: str) -> Callable[[Build, str, str], None]:
     """AddAlt and its relatives."""
 
     def apply(build: Build, text: str, to: str) -> None:
-        _append(build.dir(AutoindexDir), "alts", _item(build, kind, text, to))
+        build.dir(AutoindexDir).append("alts", _item(build, kind, text, to))
 
     return apply
-
-
-def _append(settings: AutoindexDir, field: str, item: Item | Description) -> None:
-    known = getattr(settings, field)
-    setattr(settings, field, (*(() if known is UNSET else known), item))
 
 
 def add_description(build: Build, text: str, to: str) -> None:
@@ -78,12 +73,12 @@ def add_description(build: Build, text: str, to: str) -> None:
         pattern = re.compile(rf"\A(?:{shell})\Z", re.DOTALL)
     else:
         pattern = re.compile(re.escape(to))
-    _append(build.dir(AutoindexDir), "descriptions", Description(text, pattern, whole_path))
+    build.dir(AutoindexDir).append("descriptions", Description(text, pattern, whole_path))
 
 
 def index_ignore(build: Build, name: str) -> None:
     pattern = wildcards(name[name.rfind("/") + 1 :])
-    _append(build.dir(AutoindexDir), "ignored", Item("path", "", wildcards(_place(build) + "*"), pattern))
+    build.dir(AutoindexDir).append("ignored", Item("path", "", wildcards(_place(build) + "*"), pattern))
 
 
 def index_ignore_reset(build: Build, on: bool) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mpmserver.config.build import Build
-from mpmserver.config.settings import UNSET
+from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.modules.autoindex.settings import AutoindexDir, Width
 
@@ -71,7 +71,7 @@ def index_options(build: Build, arguments: str) -> None:
 
 
 def _number(value: int) -> int:
-    return 0 if value is UNSET else value
+    return value if is_set(value) else 0
 
 
 def _option(build: Build, settings: AutoindexDir, sign: str, keyword: str) -> int:
@@ -119,7 +119,7 @@ def _width(build: Build, settings: AutoindexDir, sign: str, name: str, value: st
         build.fail(f"Cannot combine '-' with {spelled}=n")
     if value.startswith("*"):
         known = getattr(settings, field)
-        setattr(settings, field, Width(DEFAULT_WIDTH if known is UNSET else known.bytes, adjust=True))
+        setattr(settings, field, Width(known.bytes if is_set(known) else DEFAULT_WIDTH, adjust=True))
         return
     width = _leading_number(value)
     if width and width < least:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mpmserver.config.settings import UNSET, Settings, join_values, setting
+from mpmserver.config.settings import Settings, is_set, join_values, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,8 @@ class AutoindexDir(Settings):
         merged = super(AutoindexDir, cls).merge(outer, inner)
         for name in ("icons", "alts", "descriptions"):
             setattr(merged, name, join_values("append", getattr(inner, name), getattr(outer, name)))
-        if inner.ignore_reset is UNSET or not inner.ignore_reset:
-            merged.ignored = join_values("append", inner.ignored, outer.ignored)
-        else:
-            merged.ignored = inner.ignored
+        resets = is_set(inner.ignore_reset) and inner.ignore_reset
+        merged.ignored = inner.ignored if resets else join_values("append", inner.ignored, outer.ignored)
         merged.ignore_reset = False
         _merge_options(merged, outer, inner)
         for name in ("icon_width", "icon_height"):
@@ -98,20 +96,15 @@ class AutoindexDir(Settings):
 
 
 def _merge_options(merged: AutoindexDir, outer: AutoindexDir, inner: AutoindexDir) -> None:
-    """Plus and minus change what is inherited; a plain keyword forgets it, and None everything."""
-    own = _bits(inner.options)
-    added, removed = _bits(inner.added), _bits(inner.removed)
-    if own == 1:
-        merged.options, merged.added, merged.removed = 1, 0, 0
+    """Plus and minus change what is inherited; beside a plain keyword (or None) they count for nothing."""
+    if _bits(inner.options):
+        merged.options, merged.added, merged.removed = inner.options, 0, 0
         return
-    if own == 0:
-        merged.added = (_bits(outer.added) | added) & ~removed
-        merged.removed = _bits(outer.removed) | removed
-        own = _bits(outer.options) & ~removed
-    else:
-        merged.added, merged.removed = added, removed
-    merged.options = (own | merged.added) & ~merged.removed
+    added, removed = _bits(inner.added), _bits(inner.removed)
+    merged.added = (_bits(outer.added) | added) & ~removed
+    merged.removed = _bits(outer.removed) | removed
+    merged.options = (_bits(outer.options) | merged.added) & ~merged.removed
 
 
 def _bits(value: int) -> int:
-    return 0 if value is UNSET else value
+    return value if is_set(value) else 0

@@ -42,6 +42,7 @@ MODULE = Module(
     hooks=(
         Hook(Phase.TRANSLATE, files.translate, Order.REALLY_LAST, pure=_pure),
         Hook(Phase.FIXUP, files.override_type, Order.REALLY_FIRST, applies=files.overrides_anything, pure=_pure),
+        Hook(Phase.HANDLER, files.discard_body, Order.REALLY_LAST, pure=_pure),
         Hook(Phase.HANDLER, files.serve_file, Order.REALLY_LAST, pure=_pure),
     ),
     server_settings=CoreServer,

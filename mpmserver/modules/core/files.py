@@ -67,6 +67,19 @@ def overrides_anything(settings: Any) -> bool:
     return core.forced_type is not None or core.handler is not None or core.accept_path_info is not None
 
 
+async def discard_body(x: Exchange) -> None:
+    """Read and forget the request's body before a file is looked at: a broken one is answered 400 or 413.
+
+    Where the connection ends anyway after a Transfer-Encoding beside a Content-Length, it is left alone.
+    (ap_discard_request_body)
+    """
+    request = x.request
+    if x.main is not None or not request.has_body or request.ambiguous_framing:
+        return
+    while await x.first.body.read(_BLOCK):
+        pass
+
+
 def serve_file(x: Exchange) -> Response:
     """The default handler: a file's bytes, with validators, conditions and everything that says no to it."""
     x.allowed.update(STANDARD_METHODS)
@@ -82,9 +95,7 @@ def serve_file(x: Exchange) -> Response:
         raise
     if verdict is not None:
         os.close(fd)
-        if verdict == 304:
-            return Response(304, EMPTY)
-        raise HTTPError(verdict)
+        return Response(verdict, EMPTY)
     return Response(x.status, OpenFile(fd, status.st_size))
 
 

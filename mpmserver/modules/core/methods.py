@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import EMPTY, Content, Response
+from mpmserver.core.body import EMPTY, Response, Unmeasured
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.errors import HTTPError
 
@@ -29,7 +29,7 @@ async def answer_trace(x: Exchange) -> Response | None:
         body = await _request_body(first)
     lines = [first.request.request_line, *(f"{name}: {value}" for name, value in first.headers_in.items())]
     x.content_type = "message/http"
-    return Response(200, Content(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body))
+    return Response(200, Unmeasured(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body))
 
 
 async def _request_body(x: Exchange) -> bytes:

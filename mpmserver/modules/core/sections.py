@@ -18,9 +18,10 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.fnmatch import Match, has_wildcards, translate
 from mpmserver.config.regex import compile_pcre
 from mpmserver.config.sections import HostConfig, Section, SectionKind
+from mpmserver.config.settings import UNSET
 from mpmserver.config.syntax import take_word
 from mpmserver.core.settings import CoreServer
-from mpmserver.core.vhost import parse_addresses
+from mpmserver.core.vhost import Report, name_of, parse_addresses
 
 _GET_INCLUDES = {"HEAD": "GET"}
 
@@ -110,13 +111,19 @@ def virtual_host(build: Build, arguments: str) -> None:
     build.forbid_within("<VirtualHost")
     _require(build, arguments)
     host = HostConfig(build.origin, arguments)
-    main = build.main(CoreServer)
-    host.settings(CoreServer).addresses = parse_addresses(
-        arguments, build.origin, main.server_port or 0, lambda level, message: build.warn(message)
-    )
+    core = host.settings(CoreServer)
+    core.addresses = parse_addresses(arguments, build.origin, build.main(CoreServer).server_port or 0, _reporter(build))
+    if core.addresses:
+        core.server_port = core.addresses[0].port
     inner = build.enter(host.defaults, build.name, host=host, override=SERVER_OVERRIDE)
     inner.walk(build.node.children or ())
+    if not core.server_name:
+        core.server_name = name_of(core.addresses, _reporter(build)) or UNSET  # type: ignore[assignment]
     build.configuration.virtual_hosts.append(host)
+
+
+def _reporter(build: Build) -> Report:
+    return lambda _level, message: build.warn(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mpmserver.modules.log_config.items import ITEMS, LONG_ITEMS, ORIGINAL_BY_DE
 Formatter = Callable[[Exchange], bytes]
 _ESCAPE = re.compile(r"\\([nrt\\])")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
-_TOKEN = re.compile(r"%(?P<flags>(?:[!<>,0-9]|\{[^}]*\})*)(?P<letter>\^..|[^{])", re.DOTALL)
+_TOKEN = re.compile(r"%(?P<flags>(?:[!<>,0-9]|\{[^}]*\})*)(?P<letter>\^..|[^{!<>,0-9])", re.DOTALL)
 _FLAGS = re.compile(r"\{(?P<argument>[^}]*)\}|(?P<which>[<>])|(?P<statuses>!?[0-9,]+|!)")
 
 

@@ -16,7 +16,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.hostnames import NAME_NOTE, remote_host
 from mpmserver.core.names import DEFAULT_PORTS, scheme, server_name
 from mpmserver.core.settings import CoreServer
-from mpmserver.http.text import escape_logitem
+from mpmserver.http.text import escape_logitem, path_octets
 
 ItemFunction = Callable[[Exchange], str]
 Maker = Callable[[str], ItemFunction]
@@ -31,6 +31,10 @@ def _plain(function: ItemFunction) -> Maker:
 
 def _text(value: str | None) -> str:
     return escape_logitem(value) if value else "-"
+
+
+def _path_text(value: str | None) -> str:
+    return escape_logitem(path_octets(value)) if value else "-"
 
 
 def _remote_host(argument: str) -> ItemFunction:
@@ -48,9 +52,22 @@ def _header_in(name: str) -> ItemFunction:
 
 
 def _header_out(name: str) -> ItemFunction:
-    if name.lower() == "content-type":
+    key = name.lower()
+    if key == "content-type":
         return lambda x: _text(_media_type(x))
-    return lambda x: _text(x.headers_out.get(name))
+    if key in ("date", "server"):
+        return lambda x: "-"  # not the request's: Apache writes them before it looks at its headers
+    return lambda x: _text(_sent(x, key))
+
+
+def _sent(x: Exchange, key: str) -> str | None:
+    """A field of the head as it was sent; where none was (HTTP/0.9, nph- scripts), as it would have been."""
+    lines = x.notes.get("sent-head")
+    if lines is None:
+        return x.headers_out.get(key) or x.err_headers_out.get(key)
+    fields = [line.partition(": ") for line in lines]
+    values = [value for name, mark, value in fields if mark and name.lower() == key]
+    return ", ".join(values) if values else None
 
 
 def _media_type(x: Exchange) -> str | None:
@@ -99,7 +116,7 @@ def _query(x: Exchange) -> str:
 
 
 def _path(x: Exchange) -> str:
-    return escape_logitem(x.uri) if x.uri else "-"
+    return _path_text(x.uri)
 
 
 def _server_name(x: Exchange) -> str:
@@ -208,7 +225,7 @@ ITEMS: Final[Mapping[str, Maker]] = {
     "C": _cookie,
     "D": _plain(_DURATIONS["us"]),
     "e": _variable,
-    "f": _plain(lambda x: _text(x.filename)),
+    "f": _plain(lambda x: _path_text(x.filename)),
     "h": _remote_host,
     "H": _plain(lambda x: _text(x.protocol)),
     "i": _header_in,

@@ -107,16 +107,14 @@ def _apply(x: Exchange, mime: MimeDir, said: Extension, found: _Found) -> bool:
 
 
 def _add_filters(x: Exchange, said: Extension) -> None:
-    filters = x.server.site.filters
-    names = (said.output_filters or "").split(";")
-    for name in names:
-        known = filters.get(name.lower())
+    for name in (said.input_filters or "").split(";"):
+        if name:
+            _unknown_filter(x, name)
+    for name in (said.output_filters or "").split(";"):
+        known = x.server.site.filters.get(name)
         if known is not None:
             x.filters.append(known)
         elif name:
-            _unknown_filter(x, name)
-    for name in (said.input_filters or "").split(";"):
-        if name:
             _unknown_filter(x, name)
 
 

@@ -11,7 +11,7 @@ from mpmserver.config.build import Build, Configuration
 from mpmserver.config.directive import ACCESS_CONF, OR_FILEINFO, RSRC_CONF, Directive, Shape
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.paths import server_relative
-from mpmserver.config.settings import UNSET
+from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.modules.mime.media_type import MediaType, parse_media_type
 from mpmserver.modules.mime.settings import NOTHING, REMOVED, REMOVED_TYPE, MimeDir, MimeServer
@@ -42,11 +42,9 @@ def _remove(field: str) -> Callable[[Build, str], None]:
 
 
 def _set(build: Build, extension: str, field: str, value: Any) -> None:
-    mime = build.dir(MimeDir)
-    if mime.extensions is UNSET:
-        mime.extensions = {}
+    extensions = build.dir(MimeDir).table("extensions")
     name = _lower(extension.removeprefix("."))
-    mime.extensions[name] = replace(mime.extensions.get(name, NOTHING), **{field: value})
+    extensions[name] = replace(extensions.get(name, NOTHING), **{field: value})
 
 
 def _lower(text: str) -> str:
@@ -63,7 +61,7 @@ def multiviews_match(build: Build, word: str) -> None:
     if name is None:
         build.fail(f"Unrecognized option '{word}'")
     mime = build.dir(MimeDir)
-    chosen = frozenset() if mime.multimatch is UNSET else mime.multimatch
+    chosen = mime.multimatch if is_set(mime.multimatch) else frozenset()
     others, sentence = _INCOMPATIBLE[name]
     if chosen & others:
         build.fail(f"{name} is incompatible with {sentence}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from mpmserver.config.settings import UNSET, Settings, setting
+from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.modules.mime.media_type import MediaType
 
 REMOVED: Final = ""
@@ -61,7 +61,7 @@ class MimeDir(Settings):
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
         merged = super(MimeDir, cls).merge(outer, inner)
-        if outer.extensions is not UNSET and inner.extensions is not UNSET:
+        if is_set(outer.extensions) and is_set(inner.extensions):
             merged.extensions = {
                 **outer.extensions,
                 **{

@@ -19,7 +19,7 @@ from mpmserver.modules import core, http, unixd
 from mpmserver.modules.so import Catalog
 from mpmserver.mpm import prefork
 
-BASE = "ServerName localhost\nListen 127.0.0.1:80\n"
+BASE = "ServerName localhost\nListen 127.0.0.1:80\nErrorLog error.log\n"
 
 
 class SomeModules:

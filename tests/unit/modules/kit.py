@@ -30,6 +30,7 @@ from mpmserver.http.framing import NoBody
 from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
 from mpmserver.http.uri import parse_target
+from mpmserver.serve.input import NO_REQUEST_BODY
 
 USUAL = ("core", "mime", "dir", "alias", "autoindex", "env", "setenvif", "authz_core", "authz_host")
 TYPES = "text/html html\ntext/plain txt\nimage/gif gif\napplication/x-tar tar\napplication/gzip gz\n"
@@ -49,15 +50,6 @@ class NoModules:
 
     def has_section(self, name: str) -> bool:
         return True
-
-
-class EmptyBody:
-    """The body of a request that has none."""
-
-    length: int | None = 0
-
-    async def read(self, count: int) -> bytes:
-        return b""
 
 
 @dataclass(frozen=True)
@@ -109,6 +101,10 @@ class SiteKit:
                 module.post_config(configuration)
         return Site(configuration), context
 
+    def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
+        """Everything is kept."""
+        return True
+
     def write(
         self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None
     ) -> None:
@@ -147,7 +143,7 @@ class SiteKit:
             keep_alive=True, keep_alive_asked=False, expect_continue=False, framing=NoBody(),
         )  # fmt: skip
         peer = Peer(("127.0.0.1", 8080), ("127.0.0.2", 40000))
-        x = Exchange(request, peer, self.site.main, EmptyBody(), self.world)
+        x = Exchange(request, peer, self.site.main, NO_REQUEST_BODY, self.world)
         x.uri, x.args, x.hostname, x.port = uri.path_raw, uri.query, request.host, request.port
         return x
 

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpmserver.mpm.deadlines import GARBAGE, MOST_QUEUES, Deadlines, Moving
+from mpmserver.mpm.deadlines import GARBAGE, MOST_QUEUES, Deadlines, Moving, Queue
 from mpmserver.net.waits import TimeoutClass
 
 SECONDS = st.sampled_from([0.0, 1.0, 2.0, 5.0, 0.25, 1.75])
@@ -25,7 +25,7 @@ STEPS = st.lists(
 def test_everything_expires_when_its_time_is_up(steps: list[tuple[str, int, float, TimeoutClass]]) -> None:
     deadlines = Deadlines()
     plain: dict[int, float] = {}
-    queues = {}
+    queues: dict[int, Queue] = {}
     now = 100.0
     for action, name, seconds, kind in steps:
         if action in ("add", "sleep"):

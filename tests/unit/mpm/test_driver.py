@@ -27,7 +27,8 @@ class Harness:
         self.child: Any = SimpleNamespace(site=SimpleNamespace(main=main))
         self.connection: Any = SimpleNamespace(close=self._close)
         self.stop_fd = os.eventfd(0)
-        self.driver = Blocking(self.child, self.stop_fd)
+        child: Any = self.child
+        self.driver = Blocking(child, self.stop_fd)
 
     def _close(self) -> None:
         self.closed += 1
@@ -126,7 +127,7 @@ def test_a_stop_at_once_is_thrown_into_the_coroutine(
     async def waits() -> Outcome:
         try:
             await wait_of(reader)
-        except Exception:
+        except Exception:  # noqa: BLE001 (as serving code has it)
             cleaned.append("as an error")
         finally:
             cleaned.append("finally")

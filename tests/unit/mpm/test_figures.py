@@ -27,16 +27,23 @@ PREFORK: list[tuple[dict[str, int], list[str]]] = [
     (
         {"server_limit": 300000, "max_request_workers": 500000},
         [
-            "AH00175: WARNING: ServerLimit of 300000 exceeds compile-time limit of 200000 servers, decreasing to 200000.",
-            "AH00180: WARNING: MaxRequestWorkers of 500000 exceeds ServerLimit value of 200000 servers, "
-            f"decreasing MaxRequestWorkers to 200000. {HINT.format('ServerLimit')}",
+            (
+                "AH00175: WARNING: ServerLimit of 300000 exceeds compile-time limit of 200000 servers, "
+                "decreasing to 200000."
+            ),
+            (
+                "AH00180: WARNING: MaxRequestWorkers of 500000 exceeds ServerLimit value of 200000 servers, "
+                f"decreasing MaxRequestWorkers to 200000. {HINT.format('ServerLimit')}"
+            ),
         ],
     ),
     (
         {"max_request_workers": 500},
         [
-            "AH00180: WARNING: MaxRequestWorkers of 500 exceeds ServerLimit value of 256 servers, "
-            f"decreasing MaxRequestWorkers to 256. {HINT.format('ServerLimit')}"
+            (
+                "AH00180: WARNING: MaxRequestWorkers of 500 exceeds ServerLimit value of 256 servers, "
+                f"decreasing MaxRequestWorkers to 256. {HINT.format('ServerLimit')}"
+            )
         ],
     ),
 ]
@@ -59,8 +66,10 @@ WORKER: list[tuple[dict[str, int], list[str]]] = [
     (
         {"max_request_workers": 500},
         [
-            "AH00318: WARNING: MaxRequestWorkers of 500 would require 20 servers and would exceed ServerLimit of 16, "
-            f"decreasing to 400. {HINT.format('ServerLimit')}"
+            (
+                "AH00318: WARNING: MaxRequestWorkers of 500 would require 20 servers and would exceed ServerLimit of "
+                f"16, decreasing to 400. {HINT.format('ServerLimit')}"
+            )
         ],
     ),
     (
@@ -78,8 +87,10 @@ WORKER: list[tuple[dict[str, int], list[str]]] = [
         [
             "AH00310: WARNING: ThreadsPerChild of 25 exceeds ThreadLimit of 10 threads, decreasing to 10. "
             + HINT.format("ThreadLimit"),
-            "AH00316: WARNING: MaxRequestWorkers of 25 is not an integer multiple of ThreadsPerChild of 10, "
-            "decreasing to nearest multiple 20, for a maximum of 2 servers.",
+            (
+                "AH00316: WARNING: MaxRequestWorkers of 25 is not an integer multiple of ThreadsPerChild of 10, "
+                "decreasing to nearest multiple 20, for a maximum of 2 servers."
+            ),
         ],
     ),
     (
@@ -87,8 +98,10 @@ WORKER: list[tuple[dict[str, int], list[str]]] = [
         [
             "AH00307: WARNING: ThreadLimit of 0 not allowed, increasing to 1.",
             "AH00312: WARNING: ThreadsPerChild of 0 not allowed, increasing to 1.",
-            "AH00318: WARNING: MaxRequestWorkers of 400 would require 400 servers and would exceed ServerLimit of 16, "
-            f"decreasing to 16. {HINT.format('ServerLimit')}",
+            (
+                "AH00318: WARNING: MaxRequestWorkers of 400 would require 400 servers and would exceed ServerLimit of "
+                f"16, decreasing to 16. {HINT.format('ServerLimit')}"
+            ),
         ],
     ),
 ]

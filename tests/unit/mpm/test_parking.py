@@ -217,7 +217,8 @@ def test_expiry_takes_out_before_it_gives(lot: Lot) -> None:
     assert set(map(id, found)) == set(map(id, (brief, fresh, task, sleeper)))
     assert lot.parking.idle_connections() == [long]
     assert lot.parking.tasks() == []
-    assert sleeper.sleeping and not task.sleeping
+    assert sleeper.sleeping
+    assert not task.sleeping
     os.close(reader)
     os.close(writer)
 

@@ -84,7 +84,7 @@ def test_end_of_a_pipe(poller: Poller) -> None:
 
 
 def test_closed_without_a_word(poller: Poller, pair: Pair) -> None:
-    ours, theirs = pair
+    ours, _theirs = pair
     fd = ours.fileno()
     poller.register(fd, READ)
     ours.close()

@@ -177,7 +177,7 @@ def test_sockets_are_inherited_and_those_not_wanted_closed() -> None:
     assert [listener.port for listener in opened] == [new, first.port]
     assert opened[1].fd == fds[0]
     assert opened[1].protocol == "https"
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fds[1])
     close(opened)
 

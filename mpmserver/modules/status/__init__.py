@@ -1,0 +1,125 @@
+"""mod_status: what the server is doing, at a handler called "server-status".
+
+`snapshot.py` reads the scoreboard into plain values, `report.py` writes them as `?auto` has them, and the page is
+`data/templates/status.html`, compiled before any fork. Query words, found anywhere as in Apache: `auto`, `notable`,
+`refresh` or `refresh=N`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from mpmserver.config.build import Build, Configuration
+from mpmserver.config.directive import RSRC_CONF, Directive, Shape
+from mpmserver.config.settings import Settings, is_set, setting
+from mpmserver.core.body import Content, Response
+from mpmserver.core.exchange import Exchange
+from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.core.names import server_name
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import escape_html
+from mpmserver.modules.status.figures import FIGURES
+from mpmserver.modules.status.report import report
+from mpmserver.modules.status.snapshot import snapshot
+
+HANDLERS = ("server-status", "application/x-httpd-status")
+DEFAULT_REFRESH = 10
+
+
+@dataclass(slots=True)
+class StatusServer(Settings):
+    """The compiled page."""
+
+    page: Any = setting(None)
+
+
+def _extended_status(build: Build, on: bool) -> None:
+    build.main(CoreServer).extended_status = on
+
+
+def _see_request_tail(build: Build, on: bool) -> None:
+    build.main(CoreServer).see_request_tail = on
+
+
+def _compile_page(configuration: Configuration) -> None:
+    """Compile the template, and turn ExtendedStatus on where nobody has said otherwise: loading this module does."""
+    core = configuration.main.settings(CoreServer)
+    if not is_set(core.extended_status):
+        core.extended_status = True
+    configuration.main.settings(StatusServer).page = compile_page()
+
+
+def compile_page() -> Template:
+    """The page as a jinja2 template with Apache's number formats as filters."""
+    environment = Environment(
+        autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters.update(FIGURES)
+    environment.filters["html"] = escape_html
+    source = files("mpmserver").joinpath("data/templates/status.html").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the query asks for."""
+
+    auto: bool
+    table: bool
+    refresh: int | None
+
+
+def wanted(query: str | None) -> Wanted:
+    """Read the query as Apache does: each word may stand anywhere in it."""
+    text = query or ""
+    refresh = None
+    if "refresh" in text:
+        match = re.search(r"refresh=\s*([0-9]+)", text, re.ASCII)
+        refresh = int(match[1]) if match else 0
+        refresh = refresh if refresh > 0 else DEFAULT_REFRESH
+    return Wanted("auto" in text, "notable" not in text, refresh)
+
+
+def _show(x: Exchange) -> Response | None:
+    """Answer GET with the present figures."""
+    x.allowed.add("GET")
+    if x.method not in ("GET", "HEAD"):
+        return None
+    child = x.world.child
+    if child is None:
+        x.server.log(Level.ERROR, "status", "AH01237: Server status unavailable in inetd mode", x)
+        raise HTTPError(500)
+    asked = wanted(x.args)
+    if asked.refresh is not None:
+        x.headers_out.set("Refresh", str(asked.refresh))
+    figures = snapshot(child)
+    name = escape_html(server_name(x))
+    if asked.auto:
+        x.content_type = "text/plain; charset=ISO-8859-1"
+        text = report(figures, name)
+    else:
+        x.content_type = "text/html; charset=ISO-8859-1"
+        page: Template = x.world.site.main[StatusServer].page
+        text = page.render(s=figures, name=name, address=x.peer.local[0], table=asked.table)
+    return Response(200, Content(text.encode("utf-8", "replace")))
+
+
+MODULE = Module(
+    "status",
+    directives=(
+        Directive("ExtendedStatus", Shape.FLAG, RSRC_CONF, _extended_status,
+            '"On" to track request data, "Off" to disable', global_only=True),
+        Directive("SeeRequestTail", Shape.FLAG, RSRC_CONF, _see_request_tail,
+            "For verbose requests, \"On\" to see the last 63 chars of the request, \"Off\" (default) to see the first 63 in "
+            "extended status display", global_only=True),
+    ),
+    hooks=tuple(Hook(Phase.HANDLER, _show, Order.MIDDLE, handler=name) for name in HANDLERS),
+    server_settings=StatusServer,
+    post_config=_compile_page,
+)  # fmt: skip
