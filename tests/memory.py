@@ -17,6 +17,7 @@ from mpmserver.core.exchange import Peer
 from mpmserver.core.settings import Level
 from mpmserver.core.site import Server, Site
 from mpmserver.core.world import World
+from mpmserver.http.chunked import ChunkedDecoder
 from mpmserver.modules.so import Catalog
 from mpmserver.net.waits import Offload, Ready, TimedOut, TimeoutClass
 from mpmserver.serve.connection import Connection, Outcome
@@ -39,8 +40,14 @@ class Log:
 
     lines: list[str] = field(default_factory=list)
 
+    def logs(self, level: Level, module: str, exchange: Any = None) -> bool:
+        return True
+
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Any) -> None:
         self.lines.append(f"{module}:{level.name.lower()} {message}")
+
+    def logs(self, level: Level, module: str, exchange: Any = None) -> bool:
+        return level <= Level.INFO
 
 
 class Slot:
@@ -152,7 +159,13 @@ def get(made: World, path: str, *headers: str, method: str = "GET", body: bytes 
     raw = exchange(made, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
     head, _, content = raw.partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
-    return Answer(int(first.split()[1]), {k.lower(): v for k, _, v in (line.partition(": ") for line in rest)}, content)
+    headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in rest)}
+    if headers.get("transfer-encoding") == "chunked":
+        decoder = ChunkedDecoder()
+        decoder.feed(content)
+        content = decoder.read(1 << 30)
+        assert decoder.done
+    return Answer(int(first.split()[1]), headers, content)
 
 
 def _drive(coroutine: Any) -> Outcome:

@@ -220,6 +220,8 @@ class Build:
         assert directive is not None
         arguments = self.node.arguments
         if directive.shape is Shape.RAW_ARGS:
+            if directive.global_only:
+                self.forbid_within("<VirtualHost")
             directive.apply(self, arguments)
             return
         given = words(arguments)

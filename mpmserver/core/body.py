@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 
+class ClientGone(ConnectionError):
+    """The client has left in the middle of its request: there is nobody to answer; the request is logged and over."""
+
+
 class Body:
     """The empty body, and the base of the others."""
 

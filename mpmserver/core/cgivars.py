@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from mpmserver.core.names import server_name, server_port, server_product, signature
+from mpmserver.core.names import server_name_for_url, server_port, server_product, signature
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.uri import escape_path
@@ -39,7 +39,7 @@ def common_vars(x: Exchange) -> dict[str, str]:
     values |= {
         "SERVER_SIGNATURE": signature(x),
         "SERVER_SOFTWARE": server_product(x.server.site),
-        "SERVER_NAME": server_name(x),
+        "SERVER_NAME": server_name_for_url(x),
         "SERVER_ADDR": local[0],
         "SERVER_PORT": str(server_port(x)),
         "REMOTE_ADDR": x.client_ip,

@@ -147,17 +147,14 @@ _INTERNAL = (
 
 
 def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
-    """The page for `status`; `also` is the status that its ErrorDocument failed with, where one did.
-
-    The page then says so; as in Apache 2.4.71 it names the first error there, too, not the second one.
-    """
+    """The page for `status`; where `also` is given it says that an error of that status came before."""
     if not is_known(status):
         status = 500
     text = f"<html><head>\n<title>{escape_html(status_line(status))}</title>\n</head><body>\n"
     text += f"<h1>{escape_html(reason(status))}</h1>\n{_text(x, status)}"
     if also is not None:
         text += (
-            f"<p>Additionally, a {escape_html(status_line(status))}\n"
+            f"<p>Additionally, a {escape_html(status_line(also))}\n"
             "error was encountered while trying to use an ErrorDocument to handle the request.</p>\n"
         )
     return (_DOCTYPE + text + signature(x, "<hr>\n") + "</body></html>\n").encode("utf-8", "surrogateescape")
@@ -165,6 +162,8 @@ def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
 
 def _text(x: Exchange, status: int) -> str:
     location = x.headers_out.get("Location") or x.err_headers_out.get("Location")
+    if location is not None and not location.isascii():
+        location = location.encode("latin-1").decode("utf-8", "surrogateescape")
     if status in _WITH_LOCATION:
         if location is None:
             return _filled(x, _INTERNAL)

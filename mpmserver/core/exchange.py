@@ -145,11 +145,11 @@ class Exchange:
         return self.headers_in
 
     def on_end(self, function: Callable[[], object]) -> None:
-        """Have `function` called when this exchange is over, last in first out."""
-        self.cleanups.append(function)
+        """Have `function` called when the client's request is over, last in first out."""
+        self.first.cleanups.append(function)
 
     def finish(self) -> None:
-        """Run the clean-ups; each runs even when another raises, and the last error is raised."""
+        """Run the clean-ups (of a first Exchange); each runs even when another raises, and the last error is raised."""
         failure: BaseException | None = None
         while self.cleanups:
             try:

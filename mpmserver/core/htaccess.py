@@ -144,6 +144,7 @@ class HtaccessFiles:
         raise HTTPError(500)
 
     def _unreadable(self, x: Exchange, path: str, directory: str, error: OSError) -> HTTPError:
+        x.filename, x.path_info = directory, ""
         x.server.log(
             Level.CRIT,
             "core",

@@ -28,9 +28,15 @@ TOKENS = {
 def server_name(x: Exchange) -> str:
     """The name for this request (ap_get_server_name): the client's word for it, or ServerName."""
     configured = x.server[CoreServer].server_name or x.peer.local[0]
-    if x.settings[CoreDir].use_canonical_name == "off":
-        return x.hostname or configured
+    if x.settings[CoreDir].use_canonical_name == "off" and x.hostname:
+        return x.hostname.strip("[]")
     return configured
+
+
+def server_name_for_url(x: Exchange) -> str:
+    """As `server_name`, an IPv6 address in brackets (ap_get_server_name_for_url)."""
+    name = server_name(x)
+    return f"[{name}]" if ":" in name else name
 
 
 def server_port(x: Exchange) -> int:
@@ -50,12 +56,9 @@ def scheme(x: Exchange) -> str:
 
 def construct_url(x: Exchange, uri: str) -> str:
     """Return `uri` (which begins with a slash) as an absolute URL of this server (ap_construct_url)."""
-    name = server_name(x)
-    if ":" in name and not name.startswith("["):
-        name = f"[{name}]"
     port = server_port(x)
     port_text = "" if port == DEFAULT_PORTS.get(scheme(x)) else f":{port}"
-    return f"{scheme(x)}://{name}{port_text}{uri}"
+    return f"{scheme(x)}://{server_name_for_url(x)}{port_text}{uri}"
 
 
 def server_product(site: Site) -> str:

@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from mpmserver.core import errors
-from mpmserver.core.body import Response
+from mpmserver.core.body import ClientGone, Response
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, InternalRedirect
 from mpmserver.core.plan import Step, Steps
@@ -52,6 +52,8 @@ async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
             outcome = None
         except HTTPError as error:
             return await fail(x, error)
+        except ClientGone:
+            raise
         except Exception:
             return await fail(x, crashed(x))
 

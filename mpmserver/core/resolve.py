@@ -15,7 +15,6 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from mpmserver.config.directive import OR_ALL
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.core.htaccess import HtaccessFiles
 from mpmserver.core.settings import CoreDir, Level, Options, effective
@@ -41,7 +40,8 @@ class _Place:
         options = effective(core.options, core.options_add, core.options_remove, int(Options.SYM_LINKS))
         self.links_free = bool(options & Options.SYM_LINKS)
         self.links_by_owner = bool(options & Options.SYM_OWNER)
-        self.override = bool(core.override & OR_ALL) or core.override_list is not None
+        self.override = bool(core.override) or bool(core.override_list)
+        # Without any AllowOverride, as OR_UNSET, Apache reads the files and refuses whatever stands in them
         self.children: dict[str, _Place] = {}
         self.under: tuple[Section, _Place] | None = None
 
@@ -94,10 +94,12 @@ class Resolver:
         filename = x.filename
         if filename is None or not filename.startswith("/"):
             raise HTTPError(403)
-        self._find(x, filename)
+        blocked = _find(x, filename)
         filename = x.filename or filename
         is_directory = x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode)
         place = self._walk(x, filename.rstrip("/") or "/", is_directory)
+        if blocked is not None:
+            raise _inaccessible(x, filename, blocked)
         matched = tuple(
             section for section in x.server.directory_matches if _captured(section.regex, filename, x)
         )
@@ -151,48 +153,45 @@ class Resolver:
         self._count += 1
         return _Place(server, sections)
 
-    def _find(self, x: Exchange, filename: str) -> None:
-        """Set finfo, and where the path goes on behind a file or into nothing split it into filename and path_info."""
-        try:
-            x.finfo = os.stat(filename)
-            return
-        except OSError as error:
-            self._failed(x, filename, error)
-        x.finfo = None
-        end = 0
-        while end < len(filename):
-            end = filename.find("/", end + 1)
-            end = len(filename) if end < 0 else end
-            try:
-                x.finfo = status = os.stat(filename[:end])
-            except OSError as error:
-                self._failed(x, filename[:end], error)
-                x.finfo = None
-                break
-            if not stat.S_ISDIR(status.st_mode):
-                break
-        x.filename = filename[:end]
-        x.path_info = filename[end:]
 
-    def _failed(self, x: Exchange, path: str, error: OSError) -> None:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return
-        if error.errno == errno.EACCES:
-            x.server.log(
-                Level.ERROR,
-                "core",
-                f"(13)Permission denied: AH00035: access to {x.uri} denied (filesystem path '{path}') because search "
-                "permissions are missing on a component of the path",
-                x,
-            )
-            raise HTTPError(403)
-        x.server.log(
-            Level.ERROR,
-            "core",
-            f"({error.errno}){os.strerror(error.errno or 0)}: AH00036: access to {x.uri} failed (filesystem path '{path}')",
-            x,
+def _find(x: Exchange, filename: str) -> OSError | None:
+    """Set finfo; where the path goes on behind a file, or into nothing, split it into filename and path_info.
+
+    Returns the error that keeps us from knowing, where there is one: the directories above come first.
+    """
+    try:
+        x.finfo = os.stat(filename)
+        return None
+    except OSError:
+        x.finfo = None
+    end = 0
+    while end < len(filename):
+        end = filename.find("/", end + 1)
+        end = len(filename) if end < 0 else end
+        try:
+            x.finfo = status = os.stat(filename[:end])
+        except OSError as error:
+            x.finfo = None
+            x.filename, x.path_info = filename[:end], filename[end:]
+            return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else error
+        if not stat.S_ISDIR(status.st_mode):
+            break
+    x.filename, x.path_info = filename[:end], filename[end:]
+    return None
+
+
+def _inaccessible(x: Exchange, path: str, error: OSError) -> HTTPError:
+    """Log why a path can't be looked at; returns the 403."""
+    reason = f"({error.errno}){os.strerror(error.errno or 0)}"
+    if error.errno == errno.EACCES:
+        message = (
+            f"{reason}: AH00035: access to {x.uri} denied (filesystem path '{path}') because search permissions are "
+            "missing on a component of the path"
         )
-        raise HTTPError(403)
+    else:
+        message = f"{reason}: AH00036: access to {x.uri} failed (filesystem path '{path}')"
+    x.server.log(Level.ERROR, "core", message, x)
+    return HTTPError(403)
 
 
 def _directories_at(server: Server, directory: str) -> Sections:

@@ -12,6 +12,7 @@ generation is gone the parent folds its totals into the current board and marks 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -219,8 +220,10 @@ class Scoreboard:
         return cls(fd, mmap.mmap(fd, _Sizes(layout).total), layout)
 
     def close(self) -> None:
-        """Give the descriptor back; the mapping goes with its last reader."""
+        """Give the descriptors back; the mapping itself stays as long as a slot of it is in use."""
         os.close(self.fd)
+        with contextlib.suppress(BufferError):
+            self._buffer.close()
 
     # Writing
 

@@ -9,8 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mpmserver.config.directive import OR_NONE
-from mpmserver.config.settings import UNSET, Settings, setting
+from mpmserver.config.directive import OR_UNSET
+from mpmserver.config.settings import Settings, is_set, setting
 
 
 class Options(enum.IntFlag):
@@ -81,13 +81,13 @@ class ReadLimits:
 
 
 class ETag(enum.IntFlag):
-    """The bits of FileETag."""
+    """The bits of FileETag; NO_TAG is its keyword None, which counts only where nothing else is left."""
 
-    NONE = 0
     INODE = 1
     MTIME = 2
     SIZE = 4
     DIGEST = 8
+    NO_TAG = 16
 
 
 _OF_ONE_HOST = ("server_aliases", "addresses", "server_path")
@@ -159,7 +159,7 @@ class CoreServer(Settings):
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
         merged = super(CoreServer, cls).merge(outer, inner)
-        if outer.log_levels is not UNSET and inner.log_levels is not UNSET:
+        if is_set(outer.log_levels) and is_set(inner.log_levels):
             merged.log_levels = merge_levels(outer.log_levels, inner.log_levels) or LogLevels()
         if outer.error_log_format and inner.error_log_format:
             named = {kind for kind, _format in inner.error_log_format}
@@ -177,7 +177,7 @@ class CoreDir(Settings):
     options: int = setting(int(Options.SYM_LINKS))
     options_add: int = setting(0)
     options_remove: int = setting(0)
-    override: int = setting(OR_NONE)
+    override: int = setting(OR_UNSET)
     """The OR_* classes that .htaccess may use (NONFATAL_* bits included)."""
     override_options: int = setting(int(Options.ALL | Options.SYM_OWNER | Options.MULTI))
     override_list: frozenset[str] | None = setting(None)
@@ -228,14 +228,14 @@ class CoreDir(Settings):
         _merge_marks(merged, outer, inner, "options", "options_add", "options_remove")
         _merge_marks(merged, outer, inner, "file_etag", "etag_add", "etag_remove")
         _narrow_includes(merged, inner)
-        if outer.log_levels is not UNSET and inner.log_levels is not UNSET:
+        if is_set(outer.log_levels) and is_set(inner.log_levels):
             merged.log_levels = merge_levels(outer.log_levels, inner.log_levels)
         return merged
 
 
 def _merge_marks(merged: CoreDir, outer: CoreDir, inner: CoreDir, bits: str, add: str, remove: str) -> None:
     """Options and FileETag: an absolute value forgets all that was outside, +x and -x join what was there."""
-    if getattr(inner, bits) is not UNSET:
+    if is_set(getattr(inner, bits)):
         setattr(merged, add, getattr(inner, add))
         setattr(merged, remove, getattr(inner, remove))
         return
@@ -247,14 +247,14 @@ def _merge_marks(merged: CoreDir, outer: CoreDir, inner: CoreDir, bits: str, add
 def _narrow_includes(merged: CoreDir, inner: CoreDir) -> None:
     """+IncludesNOEXEC takes the outer section's right to execute away."""
     asked = Options(_bits(inner, "options_add"))
-    if inner.options is UNSET and Options.INCLUDES in asked and Options.INC_WITH_EXEC not in asked:
+    if not is_set(inner.options) and Options.INCLUDES in asked and Options.INC_WITH_EXEC not in asked:
         merged.options_add &= ~int(Options.INC_WITH_EXEC)
         merged.options_remove |= int(Options.INC_WITH_EXEC)
 
 
 def _bits(settings: CoreDir, name: str) -> int:
     value = getattr(settings, name)
-    return 0 if value is UNSET else int(value)
+    return int(value) if is_set(value) else 0
 
 
 def effective(bits: int | None, add: int, remove: int, default: int) -> int:
@@ -268,13 +268,14 @@ def effective_options(settings: CoreDir) -> Options:
 
 
 def merge_levels(outer: LogLevels | None, inner: LogLevels | None) -> LogLevels | None:
-    """Levels of modules join, the inner ones win; the outer default stays where the inner says nothing."""
+    """Levels of modules join, the inner ones win; a default level set inside forgets all that was outside."""
     if outer is None or inner is None:
         return inner if outer is None else outer
+    if inner.default is not None:
+        return inner
     named = {name for name, _level in inner.modules}
     kept = tuple(pair for pair in outer.modules if pair[0] not in named)
-    default = outer.default if inner.default is None else inner.default
-    return LogLevels(default, (*kept, *inner.modules))
+    return LogLevels(outer.default, (*kept, *inner.modules))
 
 
 def log_levels(server: CoreServer, section: CoreDir | None) -> LogLevels:

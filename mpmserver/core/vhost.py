@@ -193,7 +193,7 @@ class AddressHosts:
                 break
         if index is not None:
             return self._entries[index]
-        return self._fallback.get(hostname)
+        return self._fallback.get(hostname.strip("[]"))
 
     def _by_path(self, path: str) -> Server:
         for server in self._entries:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import inspect
+import re
 from dataclasses import dataclass
 
 from mpmserver.config.build import Build
@@ -15,6 +15,10 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -96,23 +100,29 @@ async def _ask(x: Exchange, user: str, password: str) -> Authn:
 def _credentials(x: Exchange) -> tuple[str, str]:
     """User and password of the Authorization header; raises HTTPError 401 where there is none of this scheme."""
     header = x.headers_in.get("Authorization")
-    if not header:
+    if header is None:
         raise _unauthorized(x)
     scheme, _space, token = header.partition(" ")
     if scheme.lower() != "basic":
         _log(x, f"AH01614: client used wrong authentication scheme: {x.uri}")
         raise _unauthorized(x)
-    try:
-        decoded = base64.b64decode(token.strip() + "===", validate=False).decode("utf-8", "surrogateescape")
-    except (binascii.Error, ValueError):
-        decoded = ""
-    user, _colon, password = decoded.partition(":")
-    return user.split("\0")[0], password.split("\0")[0]
+    user, _colon, password = decode_credentials(token).partition(":")
+    return user, password
+
+
+def decode_credentials(token: str) -> str:
+    """The text behind a base64 token: as far as it is base64, up to a NUL, whatever follows. (ap_pbase64decode)"""
+    match = _BASE64.match(token.lstrip(" \t"))
+    digits = match[0] if match is not None else ""
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    octets = base64.b64decode(digits + "=" * (-len(digits) % 4))
+    return octets.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 def _challenge(x: Exchange) -> str:
     realm = (x.settings[AuthnDir].auth_name or "").replace("\\", "\\\\").replace('"', '\\"')
-    return f'Basic realm="{realm}"'
+    return f'Basic realm="{path_octets(realm)}"'
 
 
 def _unauthorized(x: Exchange) -> HTTPError:

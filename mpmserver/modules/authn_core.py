@@ -30,7 +30,7 @@ def _nobody_came(x: Exchange) -> None:
 MODULE = Module(
     "authn_core",
     directives=(
-        Directive("AuthType", Shape.TAKE1, OR_AUTHCFG, _auth_type, 'the HTTP authorization type (e.g., "Basic")'),
+        Directive("AuthType", Shape.TAKE1, OR_AUTHCFG, _auth_type, 'an HTTP authorization type (e.g., "Basic")'),
         Directive("AuthName", Shape.TAKE1, OR_AUTHCFG, _auth_name, 'the authentication realm (e.g. "Members Only")'),
     ),
     hooks=(

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mpmserver.config.build import Build
 from mpmserver.config.syntax import words
 from mpmserver.core.auth import Authz, AuthzProvider
 from mpmserver.core.exchange import Exchange
+from mpmserver.core.hostnames import addresses_of, client_name
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
 from mpmserver.net.waits import offload
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_PARTIAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}\.?$", re.ASCII)
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Addresses of one length whose bits under `mask` are those of `address` (masks may have holes)."""
+
+    address: int
+    mask: int
+    version: int
+
+    def has(self, ip: Address) -> bool:
+        return ip.version == self.version and int(ip) & self.mask == self.address
+
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PARTIAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}\.?", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]+", re.ASCII)
 
 
 def _parse_ips(build: Build, text: str) -> tuple[Network, ...]:
@@ -27,25 +41,52 @@ def _parse_ips(build: Build, text: str) -> tuple[Network, ...]:
 
 
 def _network(build: Build, word: str) -> Network:
-    """An address, a.b.c.d/24, a.b.c.d/255.255.255.0, or the first bytes of an IPv4 address."""
-    if _PARTIAL.match(word) and "/" not in word:
-        parts = word.rstrip(".").split(".")
-        filled = ".".join([*parts, *["0"] * (4 - len(parts))])
-        word = f"{filled}/{8 * len(parts)}"
+    """An address, a.b.c.d/24, a.b.c.d/255.255.255.0, or the first bytes of an IPv4 address. (apr_ipsubnet_create)"""
+    address, slash, mask = word.partition("/")
+    if not re.search(r"[0-9:.]", address) or not _LITERAL.fullmatch(address):
+        build.fail(f"ip address '{word}' appears to be invalid")
     try:
-        return ipaddress.ip_network(word, strict=False)
+        if not slash and _PARTIAL.fullmatch(address):
+            return _leading_bytes(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
-        build.fail(f"ip address '{word.partition('/')[0]}' appears to be invalid")
+        build.fail(f"ip address '{word}' appears to be invalid: The specified IP address is invalid.")
+    bits = _mask(ip, mask) if slash else (1 << ip.max_prefixlen) - 1
+    if bits is None:
+        build.fail(f"ip address '{word}' appears to be invalid: The specified network mask is invalid.")
+    return Network(int(ip) & bits, bits, ip.version)
+
+
+_LITERAL = re.compile(r"[0-9A-Fa-f:.]+", re.ASCII)
+
+
+def _leading_bytes(text: str) -> Network:
+    """10 or 10.1. stands for all addresses that begin so; raises ValueError for a number that is no byte."""
+    parts = [int(part) for part in text.rstrip(".").split(".")]
+    value = int.from_bytes(bytes(parts), "big") << 8 * (4 - len(parts))
+    ones = (1 << 8 * len(parts)) - 1
+    return Network(value, ones << 8 * (4 - len(parts)), 4)
+
+
+def _mask(ip: Address, text: str) -> int | None:
+    """The bits of /24 or /255.255.255.0; None for what is neither."""
+    most = ip.max_prefixlen
+    if _DECIMAL.fullmatch(text):
+        return ((1 << int(text)) - 1) << (most - int(text)) if 0 < int(text) <= most else None
+    try:
+        return int(ipaddress.IPv4Address(text)) if ip.version == 4 else None
+    except ValueError:
+        return None
 
 
 def _check_ip(x: Exchange, networks: tuple[Network, ...]) -> Authz:
     return Authz.GRANTED if _is_in(x.client_ip, networks) else Authz.DENIED
 
 
-def _is_in(address: str, networks: Iterable[Network]) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return any((mapped or ip) in network for network in networks)
+def _is_in(text: str, networks: Iterable[Network]) -> bool:
+    ip = ipaddress.ip_address(text.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(network.has(ip) for network in networks)
 
 
 def _parse_hosts(build: Build, text: str) -> tuple[str, ...]:
@@ -54,12 +95,10 @@ def _parse_hosts(build: Build, text: str) -> tuple[str, ...]:
 
 async def _check_host(x: Exchange, names: tuple[str, ...]) -> Authz:
     """The client's name by reverse look-up, confirmed by a forward one."""
-    name = await offload(_confirmed_name, x.client_ip)
+    name = await client_name(x, confirmed=True)
     if name is None:
-        x.server.log(
-            Level.ERROR, "authz_host",
-            f"AH01753: access check of '{' '.join(names)}' to {x.uri} failed, reason: unable to get the remote host name", x,
-        )  # fmt: skip
+        message = f"AH01753: access check of '{' '.join(names)}' to {x.uri} failed, reason: unable to get the remote host name"
+        x.server.log(Level.ERROR, "authz_host", message, x)
         return Authz.DENIED
     return Authz.GRANTED if any(_in_domain(wanted, name) for wanted in names) else Authz.DENIED
 
@@ -71,31 +110,20 @@ def _in_domain(domain: str, name: str) -> bool:
     return name == domain or name.endswith("." + domain)
 
 
-def _confirmed_name(address: str) -> str | None:
-    try:
-        name = socket.gethostbyaddr(address)[0].lower()
-        found = {str(info[4][0]) for info in socket.getaddrinfo(name, None)}
-    except OSError:
-        return None
-    return name if address in found else None
-
-
 async def _check_forward(x: Exchange, names: tuple[str, ...]) -> Authz:
     """The addresses of a name, whatever the client's reverse look-up says."""
     for name in names:
-        if x.client_ip in await offload(_addresses, name):
+        matches = x.client_ip in await offload(addresses_of, name)
+        answer = "yes" if matches else "no"
+        x.server.log(
+            Level.DEBUG, "authz_host", f"AH03355: access check for {x.client_ip} as '{name}': {answer}", x
+        )
+        if matches:
             return Authz.GRANTED
     return Authz.DENIED
 
 
-def _addresses(name: str) -> frozenset[str]:
-    try:
-        return frozenset(str(info[4][0]) for info in socket.getaddrinfo(name, None))
-    except OSError:
-        return frozenset()
-
-
-LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1"))
+LOOPBACK = (Network(127 << 24, 255 << 24, 4), Network(1, (1 << 128) - 1, 6))
 
 
 def _parse_local(build: Build, text: str) -> None:

@@ -20,7 +20,7 @@ def _check_user(x: Exchange, names: tuple[str, ...]) -> Authz:
     if x.user in names:
         return Authz.GRANTED
     x.server.log(
-        Level.ERROR, "authz_user",
+        Level.DEBUG, "authz_user",
         f"AH01663: access to {x.uri} failed, reason: user '{x.user}' does not meet 'require'ments for user to be allowed access",
         x,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mpmserver.config.build import Build
-from mpmserver.config.directive import OR_ALL, RSRC_CONF, Directive, Shape
+from mpmserver.config.directive import OR_ALL, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.module import Module
 

@@ -85,12 +85,6 @@ class Bell:
         if order is Order.STOP:
             os.eventfd_write(self.stop_fd, 1)
 
-    def close(self) -> None:
-        """Give the descriptors back; signals of this kind do nothing from now on."""
-        signal.set_wakeup_fd(-1)
-        for fd in (self.leave_fd, self.stop_fd, self.read_fd, self._write_fd):
-            os.close(fd)
-
 
 def _rung(number: int, frame: object) -> None:
     """The Python-level handler: everything has been done by the C-level one."""

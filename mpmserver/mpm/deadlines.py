@@ -82,6 +82,15 @@ class Deadlines:
         queue[parked] = deadline
         return queue
 
+    def renew(self, parked: Any, queue: Queue | None, kind: TimeoutClass, seconds: float, now: float) -> bool:
+        """Move what is in `queue` to its end with a new deadline; False where it belongs into another queue now."""
+        wanted = self._queues.get((kind, seconds))
+        if wanted is None or wanted is not queue:
+            return False
+        wanted[parked] = now + seconds
+        wanted.move_to_end(parked)
+        return True
+
     def add_moving(self, parked: Any, seconds: float, now: float) -> Queue:
         """Enter something whose time belongs to no class (sleep)."""
         self.next = min(self.next, now + seconds)

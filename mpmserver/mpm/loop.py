@@ -172,12 +172,11 @@ class Loop:
             data = b""
         if data is None:
             return
-        self.parking.unpark(connection)
-        self._converse(connection, data)
-
-    def _converse(self, connection: Connection, data: bytes) -> None:
-        """Let a connection answer what it has received; it must not be parked."""
         answered = arrived(self.child, connection, data)
+        if answered is Outcome.IDLE and self._obeyed is Order.NONE:
+            self.parking.renew(connection)
+            return
+        self.parking.unpark(connection)
         if isinstance(answered, Outcome):
             self._finish(connection, answered)
             return

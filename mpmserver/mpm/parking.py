@@ -9,7 +9,8 @@ Rules of the driver:
 1. One thread owns the lot. Others leave mail (`Mailbox`) and never touch it.
 2. Parking transfers ownership. It is the last act after `send()` returned; then nobody touches the connection or the
    coroutine until the lot gives them back: by an event (`dispatch` of the loop) or by `expire`. Both take what they
-   give out of the lot first, so it is given once.
+   give out of the lot first, so it is given once. (A connection that is answered on the spot, by the same thread and
+   without a coroutine, may stay where it is and is renewed.)
 3. A slot is cleared by identity: `forget(connection)` after the connection was closed does nothing where the number
    belongs to somebody else by now. A number that comes anew is registered anew, whatever was asked for before.
 4. Descriptors that are not the connection's own (pipes, upstreams) are unregistered before their coroutine goes on,
@@ -123,6 +124,14 @@ class Parking:
         self._queues[fd] = self.deadlines.add(connection, kind, seconds, time.monotonic())
         self._kinds[fd] = kind
         self.counts[kind] += 1
+
+    def renew(self, connection: Connection) -> None:
+        """Give a parked connection that was answered in place its full time for the next request."""
+        fd = connection.fd
+        kind, seconds = connection.idle_timeout()
+        if not self.deadlines.renew(connection, self._queues[fd], kind, seconds, time.monotonic()):
+            self.unpark(connection)
+            self.idle(connection)
 
     def unpark(self, connection: Connection) -> None:
         """Take an idle connection out; its descriptor stays registered."""
@@ -269,6 +278,3 @@ class Mailbox:
         """Take out what is there, rung or not."""
         for _each in range(len(self._functions)):
             yield self._functions.popleft()
-
-    def close(self) -> None:
-        os.close(self.fd)

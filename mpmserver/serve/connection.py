@@ -20,6 +20,7 @@ left; then the coroutine ends and the connection is idle.
 from __future__ import annotations
 
 import enum
+import itertools
 import time
 import traceback
 from collections.abc import Coroutine
@@ -33,7 +34,7 @@ from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
-from mpmserver.net.waits import TimedOut, TimeoutClass
+from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
 from mpmserver.serve.begin import failed_exchange, open_exchange
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import ConnectionBody
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 READ_SIZE = 65536
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 2.0
+TURN = 32
+"""So many pipelined requests are answered in a row, then the connection queues behind the others."""
 DISCARD_MOST = 1 << 20
 """Bytes of an unread request body that are read to keep a connection; more is answered by closing it."""
 
@@ -143,7 +146,9 @@ class Connection:
     async def serve(self) -> Outcome:
         """Answer the requests whose bytes have arrived; the coroutine that MPMs drive."""
         try:
-            while True:
+            for number in itertools.count(1):
+                if number % TURN == 0:
+                    await sleep(0)
                 if not await self._one_request():
                     return await self._leave()
                 if not self.buffer:
@@ -172,7 +177,12 @@ class Connection:
         self.worker.request(
             self.peer.remote[0].encode(), x.server.name_bytes, request.request_line.encode("latin-1", "replace")
         )
-        last = await deliverable(await answer(x))
+        try:
+            last = await deliverable(await answer(x))
+        except BaseException as error:
+            x.notes["send-error"], x.keep_alive = error, False
+            self._log(x, started)
+            raise
         return await self._finish(x, last, started)
 
     async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
@@ -215,10 +225,7 @@ class Connection:
                 step.function(first)
         except Exception:
             first.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), first)
-        chain: Exchange | None = last
-        while chain is not None:
-            chain.finish()
-            chain = chain.prev
+        first.finish()
         self.worker.done(last.bytes_out, elapsed)
 
     async def _read_head(self) -> Request | None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.serve.connection import Connection
 
-READ_AHEAD = 8192
 
 
 class Sender:
@@ -90,7 +89,7 @@ class Sender:
         await self._count(pieces, 0)
 
     async def _send_stream(self, body: Stream) -> None:
-        """Send a body that is produced meanwhile; one that ends at once gets a Content-Length, as in Apache."""
+        """Send a body that is produced meanwhile."""
         x = self.x
         if body.raw:
             x.keep_alive = False
@@ -99,19 +98,8 @@ class Sender:
         if x.header_only or has_no_body(self.response.status):
             await self._count([self._head(body.total)], 0)
             return
-        first = await body.read()
-        length = body.total
-        rest = b""
-        if length is None and len(first) < READ_AHEAD:
-            rest = await body.read() if first else b""
-            if not rest:
-                length = len(first)
-        head = b"" if x.protocol == "HTTP/0.9" else self._head(length)
-        if length is not None and not rest and length == len(first):
-            await self._count([piece for piece in (head, first) if piece], len(first))
-            return
-        await self._count([head] if head else [], 0, more=True)
-        await self._pump(body, first + rest)
+        await self._count([] if x.protocol == "HTTP/0.9" else [self._head(body.total)], 0, more=True)
+        await self._pump(body, await body.read())
 
     async def _pump(self, body: Stream, data: bytes) -> None:
         """Send a stream to its end; while the client takes nothing the body may go on with its other work."""
@@ -154,7 +142,7 @@ class Sender:
             fields.unset("Content-Length")
         elif length is not None and not (self.x.header_only and length == 0):
             fields.set("Content-Length", str(length))
-        elif self.chunked or length is None:
+        else:
             fields.unset("Content-Length")
         return fields.items()
 
@@ -176,7 +164,7 @@ class Sender:
         if x.content_encoding:
             lines.append(f"Content-Encoding: {x.content_encoding}")
         if x.content_languages:
-            lines.append(f"Content-Language: {', '.join(x.content_languages)}")
+            lines.append(f"Content-Language: {','.join(x.content_languages)}")
         return lines
 
     def _modules_fields(self) -> Headers:
@@ -195,7 +183,7 @@ class Sender:
         old = request.version < (1, 1) or "force-response-1.0" in x.env
         ends = length is not None or has_no_body(status) or x.header_only
         keep = x.keep_alive and limits.keep_alive and "nokeepalive" not in x.env and not drops_connection(status)
-        used = self.connection.peer.keepalives + 1
+        used = self.connection.peer.keepalives
         if limits.max_keep_alive_requests and used >= limits.max_keep_alive_requests:
             keep = False
         if self.connection.stopping:

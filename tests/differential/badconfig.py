@@ -78,7 +78,9 @@ def _check(server: str, folder: Path, arguments: Sequence[str]) -> dict[str, str
         capture_output=True, timeout=CHECK_SECONDS, env=environment, cwd=folder, check=False,
     )  # fmt: skip
     stdout, stderr = (data.decode("utf-8", errors="backslashreplace") for data in (done.stdout, done.stderr))
-    stderr = re.sub(r"^(apache2|mpmserver|httpd): ", "{program}: ", STAMP.sub(r"\1 ", stderr), flags=re.MULTILINE)
+    stderr = re.sub(
+        r"^(AH\d+: )?(apache2|mpmserver|httpd): ", r"\1{program}: ", STAMP.sub(r"\1 ", stderr), flags=re.MULTILINE
+    )
     stderr = re.sub(r"(?<=Usage: )\S+|^ +(?=\[)", "{program}", stderr, flags=re.MULTILINE)
     found = {"exit": str(done.returncode), "stderr": stderr, "stdout": stdout}
     return {key: text.replace(str(folder), "{run}") for key, text in found.items()}

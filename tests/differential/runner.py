@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.differential.case import Case
-from tests.differential.compare import differences
+from tests.differential.compare import Difference, differences
 from tests.differential.explain import Entry, Verdict, judge
 from tests.differential.replay import run
 from tests.differential.tree import lay_out
 from tests.live_server import free_port
+
+
+#: The port is free when it is chosen; should another program take it before both servers have had it, again.
+TRIES = 3
+PORT_TAKEN = "Address already in use"
 
 
 def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry]) -> Verdict:
@@ -20,13 +25,19 @@ def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry]) -> Ve
     folder = Path(tempfile.mkdtemp(prefix="mpmserver-diff-"))
     try:
         folder.chmod(0o755)
-        tree = folder / "tree"
-        lay_out(case.folder, tree)
-        port = free_port()
-        reference = run("apache", case, mpm, port, tree, folder / "first", None)
-        second = run(subject, case, mpm, port, tree, folder / "second", reference)
-        found = differences(case.name, reference, second)
+        lay_out(case.folder, folder / "tree")
+        found = _found(case, mpm, subject, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     weights = {item.label: len(item.methods) for item in case.items}
     return judge(case.name, weights, found, entries)
+
+
+def _found(case: Case, mpm: str, subject: str, folder: Path) -> dict[str, list[Difference]]:
+    for attempt in range(1, TRIES + 1):
+        port, tree = free_port(), folder / "tree"
+        reference = run("apache", case, mpm, port, tree, folder / f"apache-{attempt}", None)
+        second = run(subject, case, mpm, port, tree, folder / f"subject-{attempt}", reference)
+        if PORT_TAKEN not in reference.failure + second.failure:
+            break
+    return differences(case.name, reference, second)

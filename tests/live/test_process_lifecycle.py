@@ -67,8 +67,8 @@ def test_notices_of_a_start_and_a_stop_are_apaches(mpm: str) -> None:
 def test_titles(live_server: Start) -> None:
     server = live_server(mpm="prefork", modules=())
     assert title(server.pid) == f"mpmserver: master {server.root}/conf/httpd.conf (prefork)"
-    titles = sorted(title(pid) for pid in workers(server))
-    assert titles[:2] == ["mpmserver: worker 0 generation 1 [0 busy]", "mpmserver: worker 1 generation 1 [0 busy]"]
+    wanted = ["mpmserver: worker 0 generation 1 [0 busy]", "mpmserver: worker 1 generation 1 [0 busy]"]
+    wait_until(lambda: sorted(title(pid) for pid in workers(server))[:2] == wanted, 5, "the titles")
 
 
 @AS_ROOT

@@ -140,7 +140,8 @@ def test_changing_the_mpm_under_load_costs_no_request() -> None:
             client.stop()
         assert not [failure for client in clients for failure in client.failures]
         assert sum(client.answers for client in clients) > 100
-        assert len(server.access_log().splitlines()) == sum(client.answers for client in clients)
+        answers = sum(client.answers for client in clients)
+        wait_until(lambda: len(server.access_log().splitlines()) == answers, 5, f"{answers} log lines")
 
 
 class Client(threading.Thread):

@@ -9,7 +9,13 @@ from __future__ import annotations
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.modules.authz_core.decision import authorize_user, authorize_userless
-from mpmserver.modules.authz_core.directives import add_container, add_requirement, set_forbidden, set_merging
+from mpmserver.modules.authz_core.directives import (
+    add_container,
+    add_requirement,
+    check_negatives,
+    set_forbidden,
+    set_merging,
+)
 from mpmserver.modules.authz_core.providers import PROVIDERS
 from mpmserver.modules.authz_core.requirements import AuthzDir
 
@@ -40,4 +46,5 @@ MODULE = Module(
     ),
     dir_settings=AuthzDir,
     providers=PROVIDERS,
+    post_config=check_negatives,
 )  # fmt: skip

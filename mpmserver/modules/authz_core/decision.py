@@ -8,7 +8,7 @@ from mpmserver.core.auth import Authz, auth_type, note_failure
 from mpmserver.core.module import HANDLED, Handled
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.modules.authz_core.requirements import AuthzDir, decide
+from mpmserver.modules.authz_core.requirements import AuthzDir, Requirement, decide
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -26,9 +26,12 @@ async def authorize_user(x: Exchange) -> Handled | None:
 
 async def _authorize(x: Exchange, after_authn: bool) -> Handled | None:
     section = x.settings[AuthzDir]
+    explain = _explain if x.server.logs(Level.DEBUG, "authz_core", x) else None
     if section.tree is None:
+        if explain is not None:
+            x.server.log(Level.DEBUG, "authz_core", "AH01628: authorization result: granted (no directives)", x)
         return HANDLED
-    verdict = await decide(x, section.tree)
+    verdict = await decide(x, section.tree, explain=explain)
     if verdict is Authz.GRANTED:
         return HANDLED
     if verdict is Authz.GENERAL_ERROR:
@@ -48,6 +51,15 @@ async def _authorize(x: Exchange, after_authn: bool) -> Handled | None:
         raise HTTPError(403)
     note_failure(x)
     raise HTTPError(401)
+
+
+def _explain(x: Exchange, requirement: Requirement, verdict: Authz, concerned: bool) -> None:
+    """What one requirement said, for LogLevel debug."""
+    if concerned:
+        text = f"AH01626: authorization result of {requirement.name}: {verdict.value}"
+    else:
+        text = f"AH01625: authorization result of {requirement.name}: {verdict.value} (directive limited to other methods)"
+    x.server.log(Level.DEBUG, "authz_core", text, x)
 
 
 def _log(x: Exchange, message: str) -> None:

@@ -4,29 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mpmserver.config.directive import OR_AUTHCFG
+from mpmserver.config.errors import ConfigError, ErrorKind
 from mpmserver.config.syntax import take_word
 from mpmserver.core.auth import AuthzProvider
 from mpmserver.modules.authz_core.requirements import AuthzDir, Methods, Requirement
 
 if TYPE_CHECKING:
-    from mpmserver.config.build import Build
+    from mpmserver.config.build import Build, Configuration
 
 CONTAINERS = {"<requireall": "<RequireAll>", "<requireany": "<RequireAny>", "<requirenone": "<RequireNone>"}
 
 
 def add_requirement(build: Build, arguments: str) -> None:
-    """Require [not] NAME ARGUMENTS, outside of any container: one of several that suffice."""
-    settings = build.dir(AuthzDir)
-    leaf = _leaf(build, arguments, "<RequireAny>", all_of=False)
-    _root(settings).children.append(leaf)
+    """Require [not] NAME ARGUMENTS, in a container or outside of any: there one of several suffices."""
+    container = _present(build)
+    word, rest = take_word(arguments)
+    negate = word.lower() == "not"
+    if negate:
+        word, rest = take_word(rest)
+    provider = _provider(build, word)
+    if negate and not container.all_of:
+        build.fail(f"negative {build.name} directive has no effect in {container.name} directive")
+    methods = None if build.limited is None else Methods(build.limited, build.limit_except)
+    container.children.append(Requirement(
+        f"Require {'not ' if negate else ''}{word} {rest.rstrip()}", provider, provider.parse(build, rest.strip()),
+        negate=negate, methods=methods, origin=build.origin,
+    ))  # fmt: skip
 
 
 def add_container(build: Build, arguments: str) -> None:
     """A <RequireAll>, <RequireAny> or <RequireNone> with what is in it."""
+    name = CONTAINERS[build.name.lower()]
+    if arguments.strip():
+        build.fail(f"{name} directive doesn't take additional arguments")
     settings = build.dir(AuthzDir)
-    container = _container(build, arguments)
-    if container is not None:
-        _root(settings).children.append(container)
+    outer = _present(build)
+    inner = Requirement(name, all_of=name == "<RequireAll>", negate=name == "<RequireNone>", origin=build.origin)
+    settings.present = inner
+    build.enter(build.section, name.rstrip(">"), override=OR_AUTHCFG, override_list=None).walk(build.node.children or ())
+    settings.present = outer
+    if not inner.children:
+        build.fail(f"{name} directive contains no authorization directives")
+    if inner.negate and not outer.all_of:
+        build.fail(f"{name} directive has no effect in {outer.name} directive")
+    outer.children.extend(_each_denied(inner) if inner.negate else [inner])
+
+
+def _each_denied(container: Requirement) -> list[Requirement]:
+    """What stands in a <RequireNone>, as requirements of the <RequireAll> around it."""
+    for child in container.children:
+        child.negate = not child.negate
+        child.name = child.name.replace("Require ", "Require not ", 1)
+    return container.children
 
 
 def set_merging(build: Build, how: str) -> None:
@@ -41,66 +71,36 @@ def set_forbidden(build: Build, on: bool) -> None:
     build.dir(AuthzDir).forbidden_on_failure = on
 
 
-def _root(settings: AuthzDir) -> Requirement:
-    """The section's implicit <RequireAny>."""
+def _present(build: Build) -> Requirement:
+    """The container that is being filled: the innermost open one, or the section's implicit <RequireAny>."""
+    settings = build.dir(AuthzDir)
     if not isinstance(settings.tree, Requirement):
         settings.tree = Requirement("<RequireAny>")
-    return settings.tree
-
-
-def _container(build: Build, arguments: str) -> Requirement | None:
-    """Build a container from the present node and its children; None for an empty one, which only earns a warning."""
-    name = CONTAINERS[build.node.name.lower()]
-    if arguments.strip():
-        build.fail(f"{name} directive doesn't take additional arguments")
-    all_of = name == "<RequireAll>"
-    container = Requirement(name, all_of=all_of, negate=name == "<RequireNone>", origin=build.origin)
-    for node in build.node.children or ():
-        inner = build.enter(build.section, name.rstrip(">"), node=node)
-        key = node.name.lower()
-        if key in CONTAINERS:
-            child = _container(inner, node.arguments)
-            if child is not None:
-                _check_negative(inner, child, container, CONTAINERS[key])
-                container.children.append(child)
-        elif key == "require":
-            container.children.append(_leaf(inner, node.arguments, name, all_of))
-        else:
-            inner.apply(node)
-    if not container.children:
-        build.fail(f"{name} directive contains no authorization directives")
-    if all_of and all(child.negate for child in container.children):
-        build.fail(f"{name} directive contains only negative authorization directives")
-    return container
-
-
-def _check_negative(build: Build, child: Requirement, container: Requirement, name: str) -> None:
-    if child.negate and not container.all_of:
-        build.fail(f"{name} directive has no effect in {container.name} directive")
-
-
-def _leaf(build: Build, arguments: str, container: str, all_of: bool) -> Requirement:
-    word, rest = take_word(arguments)
-    negate = word.lower() == "not"
-    if negate:
-        word, rest = take_word(rest)
-        if not all_of:
-            build.fail(f"negative {build.node.name} directive has no effect in {container} directive")
-    if not word:
-        build.fail(f"{build.node.name} directive requires additional arguments")
-    provider = _provider(build, word)
-    methods = None
-    if build.limited is not None:
-        methods = Methods(build.limited, build.limit_except)
-    return Requirement(
-        f"Require {'not ' if negate else ''}{word} {rest}".rstrip(), provider, provider.parse(build, rest.strip()),
-        negate=negate, methods=methods, origin=build.origin,
-    )  # fmt: skip
+    return settings.present if isinstance(settings.present, Requirement) else settings.tree
 
 
 def _provider(build: Build, name: str) -> AuthzProvider:
     for module in build.configuration.modules:
-        found = module.providers.get(("authz", name.lower()))
+        found = module.providers.get(("authz", name))
         if isinstance(found, AuthzProvider):
             return found
     build.fail(f"Unknown Authz provider: {name}")
+
+
+def check_negatives(configuration: Configuration) -> None:
+    """Refuse a <RequireAll> in which nothing could ever be granted; raises ConfigError."""
+    hosts = (configuration.main, *configuration.virtual_hosts)
+    tops = [section for host in hosts for section in (*host.directories, *host.files, *host.locations, *host.ifs)]
+    for section in tops:
+        for each in (section, *section.files, *section.ifs):
+            settings = each.tables.get(AuthzDir)
+            if isinstance(settings, AuthzDir) and isinstance(settings.tree, Requirement):
+                _check_negatives(settings.tree)
+
+
+def _check_negatives(container: Requirement) -> None:
+    for child in container.children:
+        _check_negatives(child)
+    if container.all_of and container.children and all(child.negate for child in container.children):
+        message = f"AH01624: {container.name} directive contains only negative authorization directives"
+        raise ConfigError(message, kind=ErrorKind.CHECK)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mpmserver.config.syntax import words
 from mpmserver.core.auth import Authz, AuthzProvider
+from mpmserver.core.settings import CoreServer
+from mpmserver.http.limits import REGISTERED_METHODS
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build
@@ -35,7 +37,13 @@ def _check_env(x: Exchange, names: tuple[str, ...]) -> Authz:
 
 
 def _parse_methods(build: Build, text: str) -> frozenset[str]:
-    return frozenset("GET" if name == "HEAD" else name for name in words(text))
+    """Methods that are known or registered; HEAD goes with GET."""
+    known = {"HEAD", *REGISTERED_METHODS, *(build.main(CoreServer).http_methods or ())}
+    given = words(text)
+    for name in given:
+        if name not in known:
+            build.fail(f"Invalid Method '{name}'")
+    return frozenset("GET" if name == "HEAD" else name for name in given)
 
 
 def _check_method(x: Exchange, methods: frozenset[str]) -> Authz:

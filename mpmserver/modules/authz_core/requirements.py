@@ -8,6 +8,7 @@ container. Nothing is granted by the mere absence of a rejection: a negated requ
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,10 @@ from mpmserver.core.auth import Authz, AuthzProvider
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin
     from mpmserver.core.exchange import Exchange
+
+
+Explain = Callable[["Exchange", "Requirement", Authz, bool], None]
+"""Told what a requirement said, and whether it concerns the request's method at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class AuthzDir(Settings):
     """A section's requirements; `merging` is how they join those of the outer section."""
 
     tree: Requirement | None = setting(None)
+    present: Requirement | None = setting(None)
+    """While a section is read: the container that is being filled."""
     merging: str = setting("off")
     """off, and, or."""
     forbidden_on_failure: bool = setting(False)
@@ -65,22 +72,25 @@ class AuthzDir(Settings):
         merged = super(AuthzDir, cls).merge(outer, inner)
         merging = inner.merging if is_set(inner.merging) else "off"
         if merging != "off" and is_set(inner.tree) and is_set(outer.tree) and inner.tree and outer.tree:
-            name = "<RequireAll>" if merging == "and" else "<RequireAny>"
+            name = "AuthMerging All" if merging == "and" else "AuthMerging Any"
             merged.tree = Requirement(name, children=[outer.tree, inner.tree], all_of=merging == "and")
         return merged
 
 
-async def decide(x: Exchange, requirement: Requirement, parent_all: bool = True) -> Authz:
-    """Decide a tree for a request."""
-    if not requirement.concerns(x.method):
-        return Authz.GRANTED if parent_all else Authz.NEUTRAL
-    if requirement.provider is not None:
+async def decide(x: Exchange, requirement: Requirement, parent_all: bool = True, explain: Explain | None = None) -> Authz:
+    """Decide a tree for a request; `explain` hears what each part of it says."""
+    concerned = requirement.concerns(x.method)
+    if not concerned:
+        verdict = Authz.GRANTED if parent_all else Authz.NEUTRAL
+    elif requirement.provider is not None:
         answer = requirement.provider.check(x, requirement.parsed)
-        verdict: Authz = await answer if inspect.isawaitable(answer) else answer
+        verdict = await answer if inspect.isawaitable(answer) else answer
     else:
-        verdict = await _combine(x, requirement)
-    if requirement.negate:
-        return _negated(verdict)
+        verdict = await _combine(x, requirement, explain)
+    if concerned and requirement.negate:
+        verdict = _negated(verdict)
+    if explain is not None:
+        explain(x, requirement, verdict, concerned)
     return verdict
 
 
@@ -90,12 +100,12 @@ def _negated(verdict: Authz) -> Authz:
     return Authz.NEUTRAL if verdict in (Authz.DENIED, Authz.DENIED_NO_USER) else verdict
 
 
-async def _combine(x: Exchange, container: Requirement) -> Authz:
+async def _combine(x: Exchange, container: Requirement, explain: Explain | None) -> Authz:
     """AND ends at the first denial, OR at the first grant; "no user yet" survives where a user could still help."""
     verdict = Authz.NEUTRAL
     final = Authz.DENIED if container.all_of else Authz.GRANTED
     for child in container.children:
-        answer = await decide(x, child, container.all_of)
+        answer = await decide(x, child, container.all_of, explain)
         if answer is Authz.GENERAL_ERROR:
             return answer
         if answer is Authz.NEUTRAL:

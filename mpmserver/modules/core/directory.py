@@ -18,7 +18,7 @@ from mpmserver.config.directive import (
     RSRC_CONF,
     Shape,
 )
-from mpmserver.config.settings import UNSET
+from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.core.settings import CoreDir, ETag, Options
 from mpmserver.modules.core.numbers import atoi, atol, choice, on_off, whole
@@ -42,8 +42,14 @@ _ABSOLUTE_ONLY = {
     "all": ("'Options All' must be the first option given.", "You may not use 'Options +All' or 'Options -All'."),
 }
 _MIXED = "Either all Options must start with + or -, or no Option may."
-_ETAG_NAMES = {"mtime": ETag.MTIME, "inode": ETag.INODE, "size": ETag.SIZE, "digest": ETag.DIGEST}
-_ETAG_ALL = ETag.MTIME | ETag.INODE | ETag.SIZE
+_ETAG_NAMES = {
+    "mtime": ETag.MTIME,
+    "inode": ETag.INODE,
+    "size": ETag.SIZE,
+    "digest": ETag.DIGEST,
+    "all": ETag.MTIME | ETag.INODE | ETag.SIZE,
+    "none": ETag.NO_TAG,
+}
 
 
 def options(build: Build, arguments: str) -> None:
@@ -83,7 +89,7 @@ def _mark(settings: CoreDir, sign: str, option: int) -> None:
         add, remove = add & ~option, remove | option
     elif sign == "+":
         add, remove = add | option, remove & ~option
-    if base is not UNSET:
+    if is_set(base):
         settings.options = base & ~option if sign == "-" else base | option
     settings.options_add, settings.options_remove = add, remove
 
@@ -91,26 +97,28 @@ def _mark(settings: CoreDir, sign: str, option: int) -> None:
 def file_etag(build: Build, arguments: str) -> None:
     """FileETag [+|-]component ...; an absolute component forgets the signed ones before it."""
     settings = build.dir(CoreDir)
-    first = True
+    absolute: ETag | None = None
     for word in words(arguments):
         sign, name = (word[0], word[1:]) if word[:1] in ("+", "-") else ("", word)
         key = name.lower()
-        if key in ("none", "all"):
-            if sign:
-                build.fail(f"FileETag keyword '{key.title()}' cannot be used with '+' or '-'")
-        elif key not in _ETAG_NAMES:
+        if key not in _ETAG_NAMES:
             build.fail(f"Unknown keyword '{name}' for {build.name} directive")
-        bit = int({"none": ETag.NONE, "all": _ETAG_ALL}.get(key) or _ETAG_NAMES.get(key, ETag.NONE))
+        if sign and key in ("none", "all"):
+            build.fail(f"FileETag keyword '{key.title()}' cannot be used with '+' or '-'")
+        bit = _ETAG_NAMES[key]
         if not sign:
-            settings.file_etag = (0 if first else settings.file_etag or 0) | bit
+            absolute = bit if absolute is None or key == "none" else absolute | bit
             settings.etag_add = settings.etag_remove = 0
-            first = False
-        elif sign == "+":
-            settings.etag_add = (settings.etag_add or 0) | bit
-            settings.etag_remove = (settings.etag_remove or 0) & ~bit
         else:
-            settings.etag_remove = (settings.etag_remove or 0) | bit
-            settings.etag_add = (settings.etag_add or 0) & ~bit
+            _mark_etag(settings, sign, int(bit))
+    if absolute is not None:
+        settings.file_etag = int(absolute)
+
+
+def _mark_etag(settings: CoreDir, sign: str, bit: int) -> None:
+    add, remove = settings.etag_add or 0, settings.etag_remove or 0
+    settings.etag_add = add | bit if sign == "+" else add & ~bit
+    settings.etag_remove = remove & ~bit if sign == "+" else remove | bit
 
 
 def accept_path_info(build: Build, text: str) -> None:

@@ -34,9 +34,7 @@ def _kept(build: Build, document: str) -> str:
     if document.lower() == "default":
         return "default"
     if "%{" in document:
-        build.fail(
-            "Cannot parse expression in ErrorDocument: the expression language (ap_expr) is not available in this version"
-        )
+        build.fail("Cannot parse expression in ErrorDocument: expressions are not available in this version")
     if " " not in document and (document.startswith("/") or _URL.match(document)):
         return document
     return '"' + document.removeprefix('"')

@@ -17,7 +17,7 @@ from mpmserver.core.body import EMPTY, OpenFile, Response
 from mpmserver.core.errorpage import allow_header
 from mpmserver.core.module import HANDLED
 from mpmserver.core.ranges import meets_conditions
-from mpmserver.core.settings import CoreDir, CoreServer, ETag, Level
+from mpmserver.core.settings import CoreDir, CoreServer, ETag
 from mpmserver.core.vhost import under_server_path
 from mpmserver.http.dates import http_date
 from mpmserver.http.errors import HTTPError
@@ -93,10 +93,10 @@ def serve_file(x: Exchange) -> Response:
     except BaseException:
         os.close(fd)
         raise
-    if verdict is not None:
-        os.close(fd)
-        return Response(verdict, EMPTY)
-    return Response(x.status, OpenFile(fd, status.st_size))
+    if verdict is None or (verdict == 412 and x.header_only):
+        return Response(verdict or x.status, OpenFile(fd, status.st_size))
+    os.close(fd)
+    return Response(verdict, EMPTY)
 
 
 def _other_method(x: Exchange) -> Response:
@@ -165,10 +165,11 @@ def _etag(core: CoreDir, fd: int, status: os.stat_result, now_us: int) -> str | 
 
 
 def etag_bits(core: CoreDir) -> ETag:
-    """What FileETag says: where it says nothing at all, modification time and size."""
-    if core.file_etag is None and not core.etag_add and not core.etag_remove:
+    """What FileETag leaves: nothing at all means modification time and size, `None` only counts alone."""
+    bits = ETag(((core.file_etag or 0) & ~core.etag_remove) | core.etag_add)
+    if not bits:
         return ETag.MTIME | ETag.SIZE
-    return ETag(((core.file_etag or 0) & ~core.etag_remove) | core.etag_add)
+    return bits & ~ETag.NO_TAG
 
 
 def _digest(fd: int, size: int, name: Literal["md5", "sha1"]) -> bytes:

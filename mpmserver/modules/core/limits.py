@@ -86,10 +86,11 @@ def _level(build: Build, keyword: str, prefix: str) -> Level:
 
 def _module(build: Build, name: str) -> str:
     """The short name of a loaded module, given as that, as identifier or as source file."""
-    for module in build.configuration.modules:
-        if name in (module.name, module.identifier, module.source):
-            return str(module.name)
-    build.fail(f"Cannot find module {name}")
+    modules = build.configuration.modules
+    found = next((each for each in modules if name in (each.name, each.identifier, each.source)), None)
+    if found is None:
+        build.fail(f"Cannot find module {name}")
+    return str(found.name)
 
 
 DIRECTIVES = (

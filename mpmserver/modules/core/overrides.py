@@ -23,7 +23,9 @@ _NONFATAL = {
     "unknown": NONFATAL_UNKNOWN,
     "all": NONFATAL_OVERRIDE | NONFATAL_UNKNOWN,
 }
-_USELESS_IN = ("<Location", "<LocationMatch", "<Files", "<FilesMatch", "<If", "<ElseIf", "<Else", "<Limit", "<LimitExcept")
+_USELESS_IN = (
+    "<Location", "<LocationMatch", "<Files", "<FilesMatch", "<If", "<ElseIf", "<Else", "<Limit", "<LimitExcept",
+)  # fmt: skip
 
 
 def allow_override(build: Build, arguments: str) -> None:
@@ -46,7 +48,7 @@ def allow_override(build: Build, arguments: str) -> None:
         elif key in _CLASSES:
             override |= _CLASSES[key]
             if key == "options":
-                settings.override_options = _options(build, value) if equals else int(Options.ALL | Options.MULTI)
+                settings.override_options = _options(build, value) if equals else int(Options.ALL)
         else:
             build.fail(f"Illegal override option {name}")
     settings.override = override

@@ -124,13 +124,6 @@ def regex_default_options(build: Build, arguments: str) -> None:
 DIRECTIVES = (
     *directives(
         RSRC_CONF,
-        ("AcceptFilter", Shape.TAKE2, accept_filter, "Set the Accept Filter to use for a protocol"),
-        ("CoreDumpDirectory", Shape.TAKE1, core_dump_directory,
-         "The location of the directory Apache changes to before dumping core"),
-        ("ExtendedStatus", Shape.FLAG, extended_status,
-         '"On" to track extended status information, "Off" to disable'),
-        ("SeeRequestTail", Shape.FLAG, see_request_tail,
-         'For extended status, "On" to see the last 63 chars of the request line, "Off" (default) to see the first 63'),
         ("FlushMaxThreshold", Shape.TAKE1, flush_max_threshold,
          "Maximum threshold above which pending data are flushed to the network"),
         ("FlushMaxPipelined", Shape.TAKE1, flush_max_pipelined,
@@ -138,12 +131,19 @@ DIRECTIVES = (
     ),
     *directives(
         RSRC_CONF,
+        ("AcceptFilter", Shape.TAKE2, accept_filter, "Set the Accept Filter to use for a protocol"),
+        ("CoreDumpDirectory", Shape.TAKE1, core_dump_directory,
+         "The location of the directory Apache changes to before dumping core"),
+        ("ExtendedStatus", Shape.FLAG, extended_status,
+         '"On" to track extended status information, "Off" to disable'),
+        ("SeeRequestTail", Shape.FLAG, see_request_tail,
+         'For extended status, "On" to see the last 63 chars of the request line, "Off" (default) to see the first 63'),
         ("PidFile", Shape.TAKE1, pid_file, "A file for logging the server process ID"),
         ("ScoreBoardFile", Shape.TAKE1, score_board_file,
          "A file for Apache to maintain runtime process management information"),
         ("MaxRequestsPerChild", Shape.TAKE1, max_connections_per_child,
-         "Maximum number of connections a particular child serves before dying. "
-         "(DEPRECATED, use MaxConnectionsPerChild)"),
+         ("Maximum number of connections a particular child serves before dying. "
+         "(DEPRECATED, use MaxConnectionsPerChild)")),
         ("MaxConnectionsPerChild", Shape.TAKE1, max_connections_per_child,
          "Maximum number of connections a particular child serves before dying."),
         ("MaxMemFree", Shape.TAKE1, max_mem_free,

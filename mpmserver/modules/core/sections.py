@@ -22,6 +22,7 @@ from mpmserver.config.settings import UNSET
 from mpmserver.config.syntax import take_word
 from mpmserver.core.settings import CoreServer
 from mpmserver.core.vhost import Report, name_of, parse_addresses
+from mpmserver.http.limits import REGISTERED_METHODS
 
 _GET_INCLUDES = {"HEAD": "GET"}
 
@@ -154,6 +155,8 @@ def limit(build: Build, arguments: str) -> None:
         method, arguments = take_word(arguments)
         if method == "TRACE" and not excepted:
             build.fail("TRACE cannot be controlled by <Limit>, see TraceEnable")
+        if build.in_htaccess and method not in (*REGISTERED_METHODS, *(build.main(CoreServer).http_methods or ())):
+            build.fail(f"Could not register method '{method}' for {build.name} from .htaccess configuration")
         methods.add(_GET_INCLUDES.get(method, method))
     outer = _Methods(frozenset(), True) if build.limited is None else _Methods(build.limited, build.limit_except)
     both = _Methods(frozenset(methods), excepted).within(outer)
@@ -184,8 +187,8 @@ _TABLE: tuple[tuple[str, int, Callable[[Build, str], None], str], ...] = (
     ("<Files", _ANYWHERE, matching_section, _FILES_HELP),
     ("<Limit", _METHODS, limit, "Container for authentication directives when accessed using specified HTTP methods"),
     ("<LimitExcept", _METHODS, limit,
-     "Container for authentication directives to be applied when any HTTP method other than those specified "
-     "is used to access the resource"),
+     ("Container for authentication directives to be applied when any HTTP method other than those specified "
+     "is used to access the resource")),
     ("<DirectoryMatch", RSRC_CONF, matching_section, _DIRECTORIES_HELP),
     ("<LocationMatch", RSRC_CONF, matching_section, _PATHS_HELP),
     ("<FilesMatch", _ANYWHERE, matching_section, _FILES_HELP),

@@ -200,11 +200,11 @@ DIRECTIVES = directives(
     ("MergeTrailers", Shape.FLAG, merge_trailers, "merge request trailers into request headers or not"),
     ("Protocols", Shape.ITERATE, protocols, "Controls which protocols are allowed"),
     ("ProtocolsHonorOrder", Shape.TAKE1, protocols_honor_order,
-     "'off' (default) or 'on' to respect given order of protocols, by default the client specified order determines "
-     "selection"),
+     ("'off' (default) or 'on' to respect given order of protocols, by default the client specified order determines "
+     "selection")),
     ("HttpProtocolOptions", Shape.ITERATE, http_protocol_options,
-     "'Allow0.9' or 'Require1.0' (default); 'RegisteredMethods' or 'LenientMethods' (default); 'Unsafe' or 'Strict' "
-     "(default). Sets HTTP acceptance rules"),
+     ("'Allow0.9' or 'Require1.0' (default); 'RegisteredMethods' or 'LenientMethods' (default); 'Unsafe' or 'Strict' "
+     "(default). Sets HTTP acceptance rules")),
     ("MergeSlashes", Shape.FLAG, merge_slashes,
      "Controls whether consecutive slashes in the URI path are merged"),
     ("StrictHostCheck", Shape.FLAG, strict_host_check, "Controls whether a hostname match is required"),

@@ -108,7 +108,7 @@ def _clf_bytes(x: Exchange) -> str:
 def _user(x: Exchange) -> str:
     if x.user is None:
         return "-"
-    return escape_logitem(x.user) if x.user else '""'
+    return _path_text(x.user) if x.user else '""'
 
 
 def _query(x: Exchange) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from mpmserver.config.build import Build, Configuration
-from mpmserver.config.directive import RSRC_CONF, Directive, Shape
+from mpmserver.config.build import Configuration
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.body import Content, Response
 from mpmserver.core.exchange import Exchange
@@ -37,14 +36,6 @@ class StatusServer(Settings):
     """The compiled page."""
 
     page: Any = setting(None)
-
-
-def _extended_status(build: Build, on: bool) -> None:
-    build.main(CoreServer).extended_status = on
-
-
-def _see_request_tail(build: Build, on: bool) -> None:
-    build.main(CoreServer).see_request_tail = on
 
 
 def _compile_page(configuration: Configuration) -> None:
@@ -112,13 +103,6 @@ def _show(x: Exchange) -> Response | None:
 
 MODULE = Module(
     "status",
-    directives=(
-        Directive("ExtendedStatus", Shape.FLAG, RSRC_CONF, _extended_status,
-            '"On" to track request data, "Off" to disable', global_only=True),
-        Directive("SeeRequestTail", Shape.FLAG, RSRC_CONF, _see_request_tail,
-            "For verbose requests, \"On\" to see the last 63 chars of the request, \"Off\" (default) to see the first 63 in "
-            "extended status display", global_only=True),
-    ),
     hooks=tuple(Hook(Phase.HANDLER, _show, Order.MIDDLE, handler=name) for name in HANDLERS),
     server_settings=StatusServer,
     post_config=_compile_page,

@@ -10,7 +10,7 @@ from mpmserver.modules.status.snapshot import Snapshot
 
 def report(s: Snapshot, name: str) -> str:
     """The whole report; it begins with the server's name, which has no key."""
-    lines = [name, *(f"{key}: {value}" for key, value in _pairs(s))]
+    lines = [name, *(f"{key}: {value}".rstrip() for key, value in _pairs(s))]
     return "\n".join(lines) + "\n"
 
 

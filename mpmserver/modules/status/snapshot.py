@@ -185,7 +185,7 @@ def snapshot(child: Child) -> Snapshot:
         for view in each.processes_view():
             if old and not view["pid"]:
                 continue
-            states = each.statuses(view.slot)[: geometry.threads]
+            states = worker_states(each.statuses(view.slot), geometry.threads)
             shown = _letters(view, states, old)
             slots += [(view["pid"], letter) for letter in shown]
             if old or view.slot < geometry.processes or view["pid"]:
@@ -193,7 +193,7 @@ def snapshot(child: Child) -> Snapshot:
             if view["pid"]:
                 process = _process(view, states, old)
                 processes.append(process)
-                workers += _workers(each, process, geometry.threads, now, tail, old)
+                workers += _workers(each, process, now, tail, old)
     return Snapshot(
         version=TOKENS["Full"],
         mpm=child.mpm.name,
@@ -212,6 +212,18 @@ def snapshot(child: Child) -> Snapshot:
         scoreboard="".join(letters),
         slots=tuple(slots),
     )
+
+
+def worker_states(states: bytes, threads: int) -> bytes:
+    """The states of a process's workers; a listener that answers by itself stands in for one that is idle.
+
+    So the scoreboard has as many letters as there may be workers, and every request under way is seen.
+    """
+    own = bytearray(states[:threads])
+    for state in states[threads:]:
+        if state not in NOT_BUSY and READY in own:
+            own[own.index(READY)] = state
+    return bytes(own)
 
 
 def _letters(view: ProcessView, states: bytes, old: bool) -> str:
@@ -244,9 +256,9 @@ def _process(view: ProcessView, states: bytes, old: bool) -> Process:
 
 
 def _workers(
-    board: Scoreboard, process: Process, threads: int, now: int, tail: bool, old: bool
+    board: Scoreboard, process: Process, now: int, tail: bool, old: bool
 ) -> Iterator[Worker]:
-    for thread in range(board.threads if board.threads <= threads + 1 else threads):
+    for thread in range(board.threads):
         view = board.worker_view(process.slot, thread)
         if not view["access_count"] and view["status"] in (0, READY, DEAD):
             continue
@@ -260,7 +272,7 @@ def _worker(view: WorkerView, process: Process, now: int, tail: bool, old: bool)
     return Worker(
         process=process,
         letter=letter,
-        here=view["conn_count"] + (letter in "W"),
+        here=view["conn_count"] + (letter == "W"),
         child=view["my_access_count"],
         slot=view["access_count"],
         since=max(0, now - used) if used else 0,

@@ -79,7 +79,7 @@ class TestFile:
         sink = FileSink(str(path))
         sink.write(b"parent\n")
         sink.after_fork()
-        sink.flush()
+        sink.close()
         assert path.read_bytes() == b""
 
 

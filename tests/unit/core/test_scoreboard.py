@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,8 +28,10 @@ from mpmserver.core.scoreboard import (
 
 
 @pytest.fixture
-def board() -> Scoreboard:
-    return Scoreboard.create(3, 4, 7)
+def board() -> Iterator[Scoreboard]:
+    board = Scoreboard.create(3, 4, 7)
+    yield board
+    board.close()
 
 
 def test_status_letters_are_apaches() -> None:
@@ -181,6 +184,7 @@ def test_totals_over_generations_count_everything_once(board: Scoreboard) -> Non
     board.fold(older)
     assert board.generations() == (board,)
     assert board.totals() == Totals(2, 101, 12)
+    older.close()
 
 
 def test_process_fields_are_words(board: Scoreboard) -> None:

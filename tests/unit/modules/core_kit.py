@@ -73,11 +73,15 @@ class ListLog:
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None) -> None:
         self.lines.append((level, message))
 
+    def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
+        return True
+
 
 class NoBody:
     """The body of a request without one."""
 
     length: int | None = 0
+    fd = -1
 
     async def read(self, count: int) -> bytes:
         return b""
@@ -119,7 +123,7 @@ class TestSite:
         hosts = self.world.hosts.for_address("127.0.0.1", 80)
         request = parse_head(head.encode("latin-1"), hosts.default.head_limits)
         peer = Peer(("127.0.0.1", 80), ("127.0.0.1", 12345))
-        server = hosts.choose(request.host, request.port)
+        server = hosts.choose(request.host, request.uri.path_raw)
         x = Exchange(request, peer, server, OneBody(body) if body else NoBody(), self.world)
         x.uri, x.args = request.uri.path_raw, request.uri.query
         x.hostname, x.port = request.host, request.port

@@ -180,9 +180,8 @@ REFUSALS = [
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> SiteKit:
-    return SiteKit(tmp_path_factory.mktemp("alias"), "Require all granted\n".join(("", REDIRECTS + ALIASES)).replace(
-        "Require all granted\n", "<Directory />\nRequire all granted\n</Directory>\n"
-    ))
+    granted = "<Directory />\nRequire all granted\n</Directory>\n"
+    return SiteKit(tmp_path_factory.mktemp("alias"), granted + REDIRECTS + ALIASES)
 
 
 @pytest.mark.parametrize(("target", "status", "location"), ANSWERS)
@@ -242,25 +241,21 @@ def test_a_virtual_hosts_rules_come_before_the_main_servers(tmp_path: Path) -> N
 
 def test_overlapping_aliases_are_warned_of(tmp_path: Path) -> None:
     kit = SiteKit(tmp_path, "Alias /a /b\nAlias /a/c /d\nAliasMatch ^/x /y\nScriptAlias /xy /z\nAlias /b /c\n")
+    overlaps = [("Alias", 4, "Alias"), ("ScriptAlias", 6, "AliasMatch")]
     assert kit.warnings == [
-        "AH00671: The Alias directive in test.conf at line 4 will probably never match because it overlaps an "
-        "earlier Alias.",
-        "AH00671: The ScriptAlias directive in test.conf at line 6 will probably never match because it overlaps an "
-        "earlier AliasMatch.",
+        f"AH00671: The {name} directive in test.conf at line {line} will probably never match because it overlaps "
+        f"an earlier {earlier}."
+        for name, line, earlier in overlaps
     ]
 
 
 def test_what_was_made_absolute_is_logged(kit: SiteKit) -> None:
     kit.log.clear()
     kit.get("/s5/x")
-    assert kit.log == [
-        (
-            Level.DEBUG,
-            "alias",
-            "AH00673: incomplete redirection target of '/t5/x' for URI '/s5/x' modified to "
-            "'http://localhost:8080/t5/x'",
-        )
-    ]
+    message = (
+        "AH00673: incomplete redirection target of '/t5/x' for URI '/s5/x' modified to 'http://localhost:8080/t5/x'"
+    )
+    assert kit.log == [(Level.DEBUG, "alias", message)]
 
 
 @pytest.mark.parametrize(

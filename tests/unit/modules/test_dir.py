@@ -113,7 +113,8 @@ def test_an_index_is_answered_as_if_asked_for(kit: SiteKit) -> None:
 
 def test_a_post_is_redirected_unless_the_client_cant_bear_it(kit: SiteKit, tmp_path: Path) -> None:
     assert kit.get("/plain", "POST").status == 301
-    careful = SiteKit(tmp_path, "SetEnvIf Host . redirect-carefully\n<Directory />\nRequire all granted\n</Directory>\n")
+    granted = "<Directory />\nRequire all granted\n</Directory>\n"
+    careful = SiteKit(tmp_path, f"{granted}SetEnvIf Host . redirect-carefully\n")
     (careful.docs / "plain").mkdir()
     assert careful.get("/plain", "POST").status == 404
     assert careful.get("/plain").status == 301

@@ -37,6 +37,8 @@ SetEnv Q_q 1
 </Location>
 """
 
+LEAST_ONE = "requires at least one argument"
+
 CASES = [
     ("/x", {"A_x": "main", "B_z": "main2", "C_u": "", "E_over": "setenv"}),
     ("/a/x", {"B_z": "main2", "C_u": "", "E_over": "setenv"}),
@@ -86,8 +88,8 @@ def test_tables_ignore_case_and_keep_the_first_spelling() -> None:
     ("line", "message"),
     [
         ("SetEnv", "SetEnv takes 1-2 arguments, an environment variable name and optional value to pass to CGI."),
-        ("PassEnv", "PassEnv requires at least one argument, a list of environment variables to pass to CGI."),
-        ("UnsetEnv", "UnsetEnv requires at least one argument, a list of variables to remove from the CGI environment."),
+        ("PassEnv", f"PassEnv {LEAST_ONE}, a list of environment variables to pass to CGI."),
+        ("UnsetEnv", f"UnsetEnv {LEAST_ONE}, a list of variables to remove from the CGI environment."),
     ],
 )
 def test_refusals(tmp_path: Path, line: str, message: str) -> None:

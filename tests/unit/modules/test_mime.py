@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mpmserver.config.errors import ConfigError
+from mpmserver.core.module import HANDLED
 from mpmserver.core.settings import Level
+from mpmserver.modules.mime import find_type
 from mpmserver.modules.mime.directives import parse_types
 from mpmserver.modules.mime.media_type import parse_media_type
 from tests.unit.modules.kit import SiteKit, refusal
@@ -128,8 +130,11 @@ def test_a_handler_by_extension_and_taken_back(kit: SiteKit) -> None:
 
 
 def test_a_directory_has_a_type_of_its_own(kit: SiteKit) -> None:
-    (kit.docs / "dir.html").mkdir()
-    assert kit.get("/dir.html/").x.handler == "httpd/unix-directory"
+    x = kit.exchange("/dir.html/")
+    x.filename = str(kit.docs)
+    x.finfo = kit.docs.stat()
+    assert find_type(x) is HANDLED
+    assert x.content_type == "httpd/unix-directory"
 
 
 def test_what_negotiation_is_told(kit: SiteKit) -> None:

@@ -270,4 +270,19 @@ def test_mail_from_many_threads_arrives_once_and_in_order() -> None:
     assert poller.wait(0) == []
     for writer in range(4):
         assert [number for who, number in got if who == writer] == list(range(500))
-    mail.close()
+    os.close(mail.fd)
+
+
+def test_a_renewed_connection_has_its_full_time_and_its_turn(lot: Lot) -> None:
+    first, _one = lot.connection()
+    second, _two = lot.connection()
+    lot.parking.adopt(first)
+    lot.parking.adopt(second)
+    lot.parking.renew(first)
+    queue = lot.parking.deadlines._queues[TimeoutClass.KEEP_ALIVE, 5.0]
+    assert list(queue) == [second, first]
+    assert queue[second] <= queue[first]
+    first.peer.keepalives = 0
+    lot.parking.renew(first)
+    assert lot.parking.counts[TimeoutClass.KEEP_ALIVE] == lot.parking.counts[TimeoutClass.HEAD] == 1
+    assert lot.parking.table[first.fd] is first
