@@ -40,9 +40,6 @@ class Log:
 
     lines: list[str] = field(default_factory=list)
 
-    def logs(self, level: Level, module: str, exchange: Any = None) -> bool:
-        return True
-
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Any) -> None:
         self.lines.append(f"{module}:{level.name.lower()} {message}")
 
@@ -159,13 +156,13 @@ def get(made: World, path: str, *headers: str, method: str = "GET", body: bytes 
     raw = exchange(made, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
     head, _, content = raw.partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
-    headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in rest)}
-    if headers.get("transfer-encoding") == "chunked":
+    fields = {k.lower(): v for k, _, v in (line.partition(": ") for line in rest)}
+    if fields.get("transfer-encoding") == "chunked":
         decoder = ChunkedDecoder()
         decoder.feed(content)
         content = decoder.read(1 << 30)
         assert decoder.done
-    return Answer(int(first.split()[1]), headers, content)
+    return Answer(int(first.split()[1]), fields, content)
 
 
 def _drive(coroutine: Any) -> Outcome:

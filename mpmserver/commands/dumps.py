@@ -10,6 +10,7 @@ from typing import Final
 
 from mpmserver.config.load import Loaded
 from mpmserver.config.node import Node
+from mpmserver.core.errorlog import DEFAULT_FILE
 from mpmserver.core.settings import CoreServer
 from mpmserver.core.world import World
 from mpmserver.modules.unixd import group_id, user_id
@@ -27,7 +28,7 @@ def run_config(loaded: Loaded, world: World, command: Command) -> Lines:
     """DUMP_RUN_CFG: what holds for the process."""
     configuration = loaded.configuration
     core = configuration.main.settings(CoreServer).finished()
-    error_log = core.error_log or "logs/error_log"
+    error_log = core.error_log or DEFAULT_FILE
     if not error_log.startswith(("|", "syslog")):
         error_log = configuration.path(error_log)
     runtime = loaded.context.runtime_dir or configuration.path("logs")

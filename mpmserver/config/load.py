@@ -32,6 +32,8 @@ class Catalog(Protocol):
 
     static: tuple[str, ...]
     default_mpm: str
+    mpms: tuple[str, ...]
+    """Short names of those that can be chosen without LoadModule."""
 
     def names(self) -> tuple[str, ...]:
         """Identifiers of all modules that are not MPMs."""
@@ -140,11 +142,13 @@ class LoadedModules:
 
 def load(options: LoadOptions, catalog: Catalog, warn: Warn) -> Loaded:
     """Read and finish a configuration. Raises ConfigError at the first mistake, as Apache."""
+    _check_mpm(options.mpm, catalog, None)
     reading = _read(options, catalog, explicit=True)
     if not reading.modules.asked:
         reading = _read(options, catalog, explicit=False)
     named = _named_mpm(reading.tree)
     if named is not None and options.mpm is None:
+        _check_mpm(named, catalog, next(node.origin for node in reading.tree if node.key == "mpm"))
         reading = _read(replace(options, mpm=named), catalog, explicit=reading.modules.explicit)
     for message, origin in reading.warnings:
         warn(message, origin)
@@ -187,6 +191,11 @@ def _read(options: LoadOptions, catalog: Catalog, explicit: bool) -> _Reading:
     except ConfigError as error:
         reading.error = error
     return reading
+
+
+def _check_mpm(name: str | None, catalog: Catalog, origin: Origin | None) -> None:
+    if name is not None and name not in catalog.mpms:
+        raise ConfigError(f"Unknown MPM '{name}', must be one of: {', '.join(catalog.mpms)}", origin)
 
 
 def _named_mpm(tree: tuple[Node, ...]) -> str | None:

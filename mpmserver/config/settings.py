@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from functools import lru_cache
+from collections.abc import Hashable
+from functools import cache
 from typing import Any, Literal, Self, TypeVar, cast
 
 Strategy = Literal["replace", "append", "update"]
@@ -40,6 +41,7 @@ class Unset(enum.Enum):
 
 UNSET = Unset.UNSET
 T = TypeVar("T")
+Fields = tuple[tuple[str, Any, Strategy], ...]
 
 
 def setting(default: T, merge: Strategy = "replace") -> T:
@@ -85,9 +87,13 @@ class Settings:
         return type(self)(**values)
 
 
-@lru_cache(maxsize=None)
-def fields_of(kind: Any) -> tuple[tuple[str, Any, Strategy], ...]:
+def fields_of(kind: type[Settings]) -> Fields:
     """The (name, default, strategy) of each field of a settings class."""
+    return _fields(cast(Hashable, kind))
+
+
+@cache
+def _fields(kind: Any) -> Fields:
     return tuple(
         (field.name, field.metadata.get("default", None), field.metadata.get("merge", "replace"))
         for field in dataclasses.fields(kind)

@@ -46,7 +46,7 @@ class AuthnProvider:
 
 @dataclass(frozen=True, slots=True)
 class AuthzProvider:
-    """`parse(build, arguments)` compiles what stands behind the name (`build.fail` refuses), `check(x, parsed)` decides."""
+    """`parse(build, arguments)` compiles what stands behind the name or refuses it, `check(x, parsed)` decides."""
 
     parse: Callable[[Build, str], Any]
     check: Callable[[Exchange, Any], Any]

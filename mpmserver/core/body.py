@@ -10,8 +10,9 @@ import enum
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from mpmserver.http.errors import HTTPError
 from mpmserver.net.waits import TimeoutClass, writable
 
 if TYPE_CHECKING:
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
 
 class ClientGone(ConnectionError):
     """The client has left in the middle of its request: there is nobody to answer; the request is logged and over."""
+
+
+class BodyError(HTTPError):
+    """A request's body can't be read: the client sends nonsense, too much, too slowly, or stopped in its middle.
+
+    `cause` is what the error log calls it: a system's or APR's error with its number.
+    """
+
+    BROKEN: ClassVar = "(-102)Unknown error -102"
+    LATE: ClassVar = "(70007)The timeout specified has expired"
+    CUT_SHORT: ClassVar = "(70008)Partial results are valid but processing is incomplete"
+
+    def __init__(self, status: int, cause: str) -> None:
+        super().__init__(status, close=True)
+        self.cause = cause
 
 
 class Body:
@@ -53,9 +69,14 @@ class Unmeasured(Content):
     """Bytes in memory that are sent before anybody asked how many they are, so without a Content-Length.
 
     Apache answers TRACE and unsatisfiable ranges so: chunked for HTTP/1.1, up to the connection's end before.
+    With `to_the_end` the latter holds for HTTP/1.1, too, where the connection ends after this answer.
     """
 
-    __slots__ = ()
+    __slots__ = ("to_the_end",)
+
+    def __init__(self, data: bytes, to_the_end: bool = False) -> None:
+        super().__init__(data)
+        self.to_the_end = to_the_end
 
     @property
     def length(self) -> None:  # type: ignore[override]
@@ -111,6 +132,9 @@ class Stream(Body):
         """Called when the client doesn't take more: return when `fd` is writable; may do other work meanwhile."""
         await writable(fd, TimeoutClass.WRITE, seconds)
 
+    async def finish(self) -> None:
+        """Called when the client has got all that it will get (the head alone, where it asked for no more)."""
+
 
 class Response:
     """A status with a body. Headers are the Exchange's `headers_out`; `reason` replaces the standard phrase."""
@@ -135,7 +159,7 @@ class RequestBody(Protocol):
     async def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, b"" at the end; sends 100 Continue where that is awaited.
 
-        Raises HTTPError (400, 413, 408) and OSError when the client has left.
+        Raises BodyError (400, 413, 408) and OSError when the client has left.
         """
 
     async def read_now(self, count: int) -> bytes | None:
@@ -143,6 +167,12 @@ class RequestBody(Protocol):
 
     fd: int
     """What to wait on; -1 where there is nothing to wait for."""
+
+    def seconds_left(self) -> float:
+        """How long a wait for more may last; raises BodyError (408) where the time is up."""
+
+    def late(self) -> BodyError:
+        """Say that nothing came in that time: nothing more can be read; returns the error to raise."""
 
 
 class FilterClass(enum.IntEnum):

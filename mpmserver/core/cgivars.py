@@ -27,11 +27,11 @@ _CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 def common_vars(x: Exchange) -> dict[str, str]:
-    """Return the variables that hold for any request, its own environment (SetEnv, SetEnvIf) over them."""
+    """Return the variables that hold for any request, over its own environment (SetEnv, SetEnvIf), and that."""
     core = x.server[CoreServer]
     section = x.settings[CoreDir]
     values = _header_vars(x, section.cgi_pass_auth)
-    values["PATH"] = os.environ.get("PATH") or DEFAULT_PATH
+    values["PATH"] = x.env.get("PATH") or os.environ.get("PATH") or DEFAULT_PATH
     if "LD_LIBRARY_PATH" in os.environ:
         values["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     local, remote = x.peer.local, x.peer.remote
@@ -62,7 +62,7 @@ def common_vars(x: Exchange) -> dict[str, str]:
         values["REDIRECT_URL"] = x.prev.uri
         if x.prev.args:
             values["REDIRECT_QUERY_STRING"] = x.prev.args
-    return {**values, **x.env}
+    return {**x.env, **values}
 
 
 def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:

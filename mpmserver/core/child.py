@@ -23,7 +23,7 @@ class Child:
     """One process that serves; see the module's docstring."""
 
     __slots__ = (
-        "_bound_sinks", "_cleanups", "_title", "connect", "death_fd", "generation", "listeners", "mpm", "process",
+        "_bound_sinks", "_cleanups", "_title", "alone", "connect", "death_fd", "generation", "listeners", "mpm", "process",
         "scoreboard", "site", "slot", "stopping",
     )  # fmt: skip
 
@@ -47,6 +47,8 @@ class Child:
         self.listeners = listeners
         self.death_fd = death_fd
         """Readable (at its end) when the parent is gone."""
+        self.alone = False
+        """There is no parent (-X): this process obeys the terminal's SIGINT itself."""
         self.stopping = False
         """A graceful stop was asked for: connections close after the present answer."""
         self.process: ProcessSlot = scoreboard.process(slot)

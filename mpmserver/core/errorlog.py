@@ -151,9 +151,8 @@ def check_error_logs(configuration: Configuration) -> None:
         except OSError as error:
             where = f"error log of vhost defined at {host.origin.file}:{host.origin.line}"
             number = "AH02291" if is_main else "AH02292"
-            lines.append(
-                f"{os_error(error)}: {number}: Cannot access directory '{directory}' for {'main error log' if is_main else where}"
-            )
+            what = "main error log" if is_main else where
+            lines.append(f"{os_error(error)}: {number}: Cannot access directory '{directory}' for {what}")
     if lines:
         raise ConfigError("\n".join(lines), kind=ErrorKind.CHECK)
 

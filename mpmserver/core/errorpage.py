@@ -38,7 +38,9 @@ _PLAIN: dict[int, str] = {
     403: "<p>You don't have permission to access this resource.{notes}</p>\n",
     404: "<p>The requested URL was not found on this server.</p>\n",
     405: "<p>The requested method {method} is not allowed for this URL.</p>\n",
-    406: "<p>An appropriate representation of the requested resource could not be found on this server.</p>\n{variants}",
+    406: (
+        "<p>An appropriate representation of the requested resource could not be found on this server.</p>\n{variants}"
+    ),
     407: _AUTHORIZE,
     408: "<p>Server timeout waiting for the HTTP request from the client.</p>\n",
     410: (

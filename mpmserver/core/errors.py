@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Content, Response
-from mpmserver.core.settings import CoreDir, Level
 from mpmserver.core.errorpage import allow_header, error_page
+from mpmserver.core.settings import CoreDir, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
 from mpmserver.http.status import drops_connection, has_no_body, is_known
@@ -73,9 +73,7 @@ def send_page(x: Exchange, status: int, text: str | None = None, also: int | Non
     x.charset = None
     x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
     if status in (405, 501):
-        allow = allow_header(x)
-        if allow:
-            x.headers_out.set("Allow", allow)
+        x.headers_out.set("Allow", allow_header(x))
     x.filters = []
     x.response = Response(status if is_known(status) else 500, Content(_body(x, status, text, also)))
 

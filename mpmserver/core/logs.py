@@ -75,7 +75,7 @@ def _take(lines: deque[bytes]) -> list[bytes]:
     taken: list[bytes] = []
     with contextlib.suppress(IndexError):
         while True:
-            taken.append(lines.popleft())  # noqa: PERF401 (what was taken before the error must be kept)
+            taken.append(lines.popleft())
     return taken
 
 

@@ -31,7 +31,6 @@ from mpmserver.config.settings import Settings
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter
-    from mpmserver.core.site import Merged
 
 
 class Phase(enum.Enum):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.core.site import Site
 
+LOCAL_NAME_NOTE = "local-host"
+"""The connection's note with the name of its own address, where UseCanonicalName is DNS; "" for none."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAJOR, _MINOR = __version__.split(".")[:2]
 TOKENS = {
@@ -28,8 +30,11 @@ TOKENS = {
 def server_name(x: Exchange) -> str:
     """The name for this request (ap_get_server_name): the client's word for it, or ServerName."""
     configured = x.server[CoreServer].server_name or x.peer.local[0]
-    if x.settings[CoreDir].use_canonical_name == "off" and x.hostname:
+    by = x.settings[CoreDir].use_canonical_name
+    if by == "off" and x.hostname:
         return x.hostname.strip("[]")
+    if by == "dns":
+        return x.peer.notes.get(LOCAL_NAME_NOTE) or configured
     return configured
 
 
@@ -51,7 +56,7 @@ def server_port(x: Exchange) -> int:
 
 def scheme(x: Exchange) -> str:
     """"https" on a TLS connection or where ServerName says so, else "http"."""
-    return x.server[CoreServer].server_scheme or ("https" if x.peer.secure else "http")
+    return "https" if x.peer.secure or x.server[CoreServer].server_scheme == "https" else "http"
 
 
 def construct_url(x: Exchange, uri: str) -> str:

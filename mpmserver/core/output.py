@@ -70,5 +70,5 @@ async def _failed(x: Exchange, error: HTTPError) -> Exchange:
         send_page(x, x.status, also=first)
     response = failed.response
     if response is not None and type(response.body) is Content and not failed.header_only:
-        response.body = Unmeasured(response.body.data)
+        response.body = Unmeasured(response.body.data, to_the_end=True)
     return failed

@@ -1,8 +1,8 @@
 """Checking a password against what htpasswd writes.
 
-`{SHA}` is checked here; bcrypt, apr1, and the crypt() family (SHA-256, SHA-512, MD5, DES) by libpass, which is the extra
-`auth`: without it such an entry can't be checked, and that is said, not guessed. Anything else is, as in Apache on
-Unix, a crypt() hash that nothing matches. All of these are slow on purpose: call from `offload`.
+`{SHA}` is checked here; bcrypt, apr1, and the crypt() family (SHA-256, SHA-512, MD5, DES) by libpass, which is the
+extra `auth`: without it such an entry can't be checked, and that is said, not guessed. Anything else is, as in Apache
+on Unix, a crypt() hash that nothing matches. All of these are slow on purpose: call from `offload`.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def _handler(name: str) -> object:
 def _verify(name: str, secret: bytes, stored: str) -> bool:
     if importlib.util.find_spec("passlib") is None or (name == "bcrypt" and importlib.util.find_spec("bcrypt") is None):
         raise MissingLibrary("install mpmserver[auth]")
-    if name == "bcrypt":
-        bcrypt = importlib.import_module("bcrypt")
-        return bool(bcrypt.checkpw(secret[:72], stored.replace("$2y$", "$2b$", 1).encode()))
     try:
+        if name == "bcrypt":
+            bcrypt = importlib.import_module("bcrypt")
+            return bool(bcrypt.checkpw(secret[:72], stored.replace("$2y$", "$2b$", 1).encode()))
         return bool(_handler(name).verify(secret, stored))  # type: ignore[attr-defined]
     except ValueError:
         return False

@@ -223,6 +223,8 @@ async def fail(x: Exchange, error: HTTPError) -> Exchange:
             return await follow(new, response)
     except HTTPError as second:
         return errors.recursive(x, new, second)
+    except ClientGone:
+        raise
     except Exception:
         return errors.recursive(x, new, crashed(new))
     if response is None or (response.status == 200 and new.status == 200):

@@ -1,9 +1,11 @@
 """The end of programs that requests have started: nobody is left behind, as a process or as a zombie.
 
 A request hands its program over when it is done with it, whether the program has ended or not. One daemon thread
-for each serving process, started with the first such program, waits on their pidfds and collects them; one that
-is to be killed gets TERM for its whole process group at once and KILL three seconds later, as Apache does it.
-Only this class waits for pids that were handed to it, so it never takes another's child. Everything a process needs is
+for each serving process, started with the first such program, waits on their pidfds and collects them. One that is to
+be killed gets TERM for its whole process group at once and KILL three seconds later; one that goes on though it has
+closed its output is given that time, then the same is done to it alone (Apache's APR_KILL_AFTER_TIMEOUT).
+Only this class waits for pids that were handed to it, so it never takes another's child, and a group is signalled
+only before its leader has been collected, while its number can't be anybody else's. Everything a process needs is
 made with its first program: the object itself is made before the fork.
 """
 
@@ -19,35 +21,67 @@ import time
 from collections import deque
 
 KILL_AFTER_SECONDS = 3.0
+RETRY_SECONDS = 0.1
+"""How long a program waits for a descriptor where there is none to watch it by."""
+
+
+class Ward:
+    """One program that is taken care of: what will be done to it, and when."""
+
+    __slots__ = ("group", "program", "steps")
+
+    def __init__(self, program: subprocess.Popen[bytes], kill: bool) -> None:
+        now = time.monotonic()
+        self.program = program
+        self.group = kill
+        """Whether the signals are for all that it has started in its process group."""
+        self.steps = deque([(now + KILL_AFTER_SECONDS, signal.SIGKILL)])
+        if not kill:
+            self.steps.appendleft((now + KILL_AFTER_SECONDS, signal.SIGTERM))
+            self.steps[-1] = (now + 2 * KILL_AFTER_SECONDS, signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        """Signal it; only while it has not been collected."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.group:
+                os.killpg(self.program.pid, number)
+            else:
+                os.kill(self.program.pid, number)
+
+    def step(self, now: float) -> None:
+        """Do what is due."""
+        while self.steps and self.steps[0][0] <= now:
+            self.signal(self.steps.popleft()[1])
 
 
 class Reaper:
     """Collects ended programs; `hand_over` may be called on any thread."""
 
     def __init__(self) -> None:
-        self._mail: deque[tuple[subprocess.Popen[bytes], bool]] = deque()
+        self._mail: deque[Ward] = deque()
         self._bell = -1
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._waiting: dict[int, tuple[subprocess.Popen[bytes], float | None]] = {}
+        self._waiting: dict[int, Ward] = {}
 
     def hand_over(self, program: subprocess.Popen[bytes], kill: bool) -> None:
         """Take care of a program that was started as the leader of its own process group; `kill`: end it now."""
+        ward = Ward(program, kill)
         if kill:
-            signal_group(program, signal.SIGTERM)
+            ward.signal(signal.SIGTERM)
         elif program.poll() is not None:
             return
-        self._mail.append((program, kill))
+        self._mail.append(ward)
         self._start()
         os.eventfd_write(self._bell, 1)
 
     def close(self) -> None:
-        """End what still runs: at the end of a serving process."""
-        deadline = time.monotonic() + KILL_AFTER_SECONDS
-        while self._mail or self._waiting:
-            for program, _kill_at in list(self._waiting.values()):
-                signal_group(program, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
-            time.sleep(0.02)
+        """End what still runs: at the end of a serving process, on its main thread."""
+        began = time.monotonic()
+        for ward in [*self._mail, *self._waiting.copy().values()]:
+            ward.signal(signal.SIGTERM)
+        while (self._mail or self._waiting) and time.monotonic() < began + 2 * KILL_AFTER_SECONDS:
+            time.sleep(0.01)
 
     def _start(self) -> None:
         with self._lock:
@@ -55,6 +89,8 @@ class Reaper:
                 self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
                 self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
                 self._thread.start()
+
+    # The thread
 
     def _run(self) -> None:
         poller = select.poll()
@@ -67,41 +103,34 @@ class Reaper:
                     poller.unregister(fd)
                     self._collect(fd)
             self._take_mail(poller)
-            self._kill_late()
+            now = time.monotonic()
+            for ward in self._waiting.values():
+                ward.step(now)
 
     def _take_mail(self, poller: select.poll) -> None:
+        """Watch the programs that have been handed over; without a descriptor to do it by, try again later."""
         while self._mail:
-            program, kill = self._mail[0]
-            with contextlib.suppress(ProcessLookupError):
-                if program.poll() is None:
-                    fd = os.pidfd_open(program.pid)
-                    self._waiting[fd] = (program, time.monotonic() + KILL_AFTER_SECONDS if kill else None)
-                    poller.register(fd, select.POLLIN)
-                elif kill:
-                    signal_group(program, signal.SIGKILL)
+            ward = self._mail[0]
+            try:
+                fd = os.pidfd_open(ward.program.pid)
+            except OSError:
+                return
+            self._waiting[fd] = ward
             self._mail.popleft()
+            poller.register(fd, select.POLLIN)
 
     def _collect(self, fd: int) -> None:
-        program, kill_at = self._waiting.pop(fd)
+        """A program has ended: so does what it leaves behind of its group, where that was to be killed."""
+        ward = self._waiting[fd]
+        if ward.group:
+            ward.signal(signal.SIGKILL)
+        ward.program.wait()
         os.close(fd)
-        program.wait()
-        if kill_at is not None:
-            signal_group(program, signal.SIGKILL)
+        del self._waiting[fd]
 
     def _patience(self) -> float | None:
-        """Milliseconds until the next program must be killed."""
-        ends = [kill_at for _program, kill_at in self._waiting.values() if kill_at is not None]
-        return None if not ends else max(0.0, min(ends) - time.monotonic()) * 1000 + 1
-
-    def _kill_late(self) -> None:
-        now = time.monotonic()
-        for fd, (program, kill_at) in list(self._waiting.items()):
-            if kill_at is not None and kill_at <= now:
-                signal_group(program, signal.SIGKILL)
-                self._waiting[fd] = (program, None)
-
-
-def signal_group(program: subprocess.Popen[bytes], number: int) -> None:
-    """Signal a program and all that it started in its process group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(program.pid, number)
+        """Milliseconds until something must be done without a program's end."""
+        times = [ward.steps[0][0] for ward in self._waiting.values() if ward.steps]
+        if self._mail:
+            times.append(time.monotonic() + RETRY_SECONDS)
+        return None if not times else max(0.0, min(times) - time.monotonic()) * 1000 + 1

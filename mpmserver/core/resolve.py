@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from mpmserver.core.site import Merged, Server
 
 PLACES = 32768
+_ON_THE_WAY = frozenset({SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.HTACCESS})
 Sections = tuple[Section, ...]
 
 
 class _Place:
     """A directory as reached on one way: what holds there, and the places that follow it."""
 
-    __slots__ = ("children", "links_free", "merged", "override", "sections", "under", "links_by_owner")
+    __slots__ = ("children", "links_by_owner", "links_free", "merged", "override", "sections", "under")
 
     def __init__(self, server: Server, sections: Sections) -> None:
         self.sections = sections
@@ -73,6 +74,15 @@ class Resolver:
         Sets `filename`, `path_info` and `finfo`. Raises HTTPError as the walks find something forbidden.
         """
         sections = self.directory_walk(x)
+        sections += _file_walk(x, sections)
+        self.settle(x, sections)
+
+    def file_within(self, x: Exchange, parent: Exchange) -> None:
+        """As `map_to_storage`, for a regular file (`x.finfo`, no link) in the directory that `parent` was resolved to.
+
+        What the walk to that directory found holds for its files; it is not done again for each of them.
+        """
+        sections = tuple(section for section in parent.settings.sections if section.kind in _ON_THE_WAY)
         sections += _file_walk(x, sections)
         self.settle(x, sections)
 

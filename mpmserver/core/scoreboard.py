@@ -367,8 +367,8 @@ class _Sizes:
 
     def __init__(self, layout: dict[str, Any]) -> None:
         self.header = 4096
-        self.process = len(layout["process"]) * WORD
-        self.worker = len(layout["worker"]) * WORD + sum(size for _name, size in layout["text"])
-        self.process_table = self.header + len(layout["global"]) * WORD
-        self.worker_table = self.process_table + layout["processes"] * self.process
-        self.total = self.worker_table + layout["processes"] * layout["threads"] * self.worker
+        self.process: int = len(layout["process"]) * WORD
+        self.worker: int = len(layout["worker"]) * WORD + sum(size for _name, size in layout["text"])
+        self.process_table: int = self.header + len(layout["global"]) * WORD
+        self.worker_table: int = self.process_table + layout["processes"] * self.process
+        self.total: int = self.worker_table + layout["processes"] * layout["threads"] * self.worker

@@ -7,6 +7,7 @@ the error's otherwise. Nothing is logged as an access and no handler runs.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Awaitable, Callable
 
 from mpmserver.core.exchange import Exchange
@@ -40,14 +41,27 @@ async def lookup_file(x: Exchange, path: str) -> Exchange:
     return await _run(sub, _walk_only)
 
 
-async def lookup_entry(x: Exchange, name: str, is_directory: bool) -> Exchange:
-    """Look up an entry of the directory `x.filename` without translation; a directory's URI gets its slash."""
+async def lookup_entry(x: Exchange, name: str, status: os.stat_result, is_link: bool) -> Exchange:
+    """Look up an entry of the directory `x.filename` without translation; a directory's URI gets its slash.
+
+    `status` is what stat() says of it. Only directories and links need a walk of their own.
+    """
+    is_directory = stat.S_ISDIR(status.st_mode)
     entry = f"{name}/" if is_directory else name
     uri = x.uri[: x.uri.rfind("/") + 1] + entry
-    sub = _subrequest(x, escape_path(uri), "GET")
+    sub = _subrequest(x, uri, "GET")
     sub.uri = uri
     sub.filename = f"{(x.filename or '/').rstrip('/')}/{entry}"
-    return await _run(sub, _walk_only)
+    if is_directory or is_link or x.server.directory_matches:
+        return await _run(sub, _walk_only)
+    sub.finfo = status
+    return await _run(sub, _file_within)
+
+
+async def _file_within(sub: Exchange) -> object:
+    assert sub.main is not None
+    sub.world.resolver.file_within(sub, sub.main)
+    return await after_walk(sub)
 
 
 async def _walk_only(sub: Exchange) -> object:

@@ -17,7 +17,6 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 
-
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
 
 
@@ -30,10 +29,8 @@ class BasicDir(Settings):
 
 
 def _provider(build: Build, name: str) -> None:
-    found = next(
-        (module.providers[("authn", name)] for module in build.configuration.modules if ("authn", name) in module.providers),
-        None,
-    )
+    tables = [module.providers for module in build.configuration.modules]
+    found = next((providers[("authn", name)] for providers in tables if ("authn", name) in providers), None)
     if found is None:
         build.fail(f"Unknown Authn provider: {name}")
     build.dir(BasicDir).append("providers", (name, found))
@@ -43,15 +40,16 @@ def _authoritative(build: Build, on: bool) -> None:
     build.dir(BasicDir).authoritative = on
 
 
-def _fake(build: Build, *arguments: str) -> None:
-    build.fail("AuthBasicFake needs the expression language, which this version does not have")
+def _fake(build: Build, user: str, password: str | None = None) -> None:
+    if user.lower() != "off":
+        build.fail("AuthBasicFake needs the expression language, which this version does not have")
 
 
 def _use_digest(build: Build, algorithm: str) -> None:
     if algorithm.lower() not in ("md5", "off"):
         build.fail(f"Invalid algorithm in AuthBasicUseDigestAlgorithm: {algorithm}")
     if algorithm.lower() == "md5":
-        build.fail("AuthBasicUseDigestAlgorithm MD5 needs a provider of mod_auth_digest, which this version does not have")
+        build.fail("AuthBasicUseDigestAlgorithm MD5 is not supported: this version knows no digest password files")
 
 
 async def _authenticate(x: Exchange) -> Handled | None:
@@ -145,12 +143,14 @@ MODULE = Module(
         Directive("AuthBasicProvider", Shape.ITERATE, OR_AUTHCFG, _provider,
             "specify the auth providers for a directory or location"),
         Directive("AuthBasicAuthoritative", Shape.FLAG, OR_AUTHCFG, _authoritative,
-            "Set to 'Off' to allow access control to be passed along to lower modules if the UserID is not known to this module"),
+            "Set to 'Off' to allow access control to be passed along to lower modules "
+            "if the UserID is not known to this module"),
         Directive("AuthBasicFake", Shape.TAKE12, OR_AUTHCFG, _fake,
             "Fake basic authentication using the given expressions for username and password, 'off' to disable. "
             "Password defaults to 'password' if missing."),
         Directive("AuthBasicUseDigestAlgorithm", Shape.TAKE1, OR_AUTHCFG, _use_digest,
-            "Set to 'MD5' to use the auth provider's authentication check for digest auth, using a hash of 'user:realm:pass'"),
+            "Set to 'MD5' to use the auth provider's authentication check for digest auth, "
+            "using a hash of 'user:realm:pass'"),
     ),
     hooks=(Hook(Phase.AUTHN, _authenticate, applies=_wanted),),
     dir_settings=BasicDir,

@@ -16,6 +16,7 @@ from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
 from mpmserver.net.waits import offload
 
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """Addresses of one length whose bits under `mask` are those of `address` (masks may have holes)."""
@@ -97,10 +98,12 @@ async def _check_host(x: Exchange, names: tuple[str, ...]) -> Authz:
     """The client's name by reverse look-up, confirmed by a forward one."""
     name = await client_name(x, confirmed=True)
     if name is None:
-        message = f"AH01753: access check of '{' '.join(names)}' to {x.uri} failed, reason: unable to get the remote host name"
+        wanted = " ".join(names)
+        reason = "unable to get the remote host name"
+        message = f"AH01753: access check of '{wanted}' to {x.uri} failed, reason: {reason}"
         x.server.log(Level.ERROR, "authz_host", message, x)
         return Authz.DENIED
-    return Authz.GRANTED if any(_in_domain(wanted, name) for wanted in names) else Authz.DENIED
+    return Authz.GRANTED if any(_in_domain(domain, name) for domain in names) else Authz.DENIED
 
 
 def _in_domain(domain: str, name: str) -> bool:

@@ -19,11 +19,8 @@ def _check_user(x: Exchange, names: tuple[str, ...]) -> Authz:
         return Authz.DENIED_NO_USER
     if x.user in names:
         return Authz.GRANTED
-    x.server.log(
-        Level.DEBUG, "authz_user",
-        f"AH01663: access to {x.uri} failed, reason: user '{x.user}' does not meet 'require'ments for user to be allowed access",
-        x,
-    )  # fmt: skip
+    reason = f"user '{x.user}' does not meet 'require'ments for user to be allowed access"
+    x.server.log(Level.DEBUG, "authz_user", f"AH01663: access to {x.uri} failed, reason: {reason}", x)
     return Authz.DENIED
 
 

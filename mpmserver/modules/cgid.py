@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.modules.cgi import directives
-from mpmserver.modules.cgi.handler import answer_script
+from mpmserver.modules.cgi.handler import script_handler
 from mpmserver.modules.cgi.settings import CgiDir, CgiServer
+from mpmserver.modules.cgi.words import CGID
 
 MODULE = Module(
     "cgid",
     directives=directives.CGID,
-    hooks=(Hook(Phase.HANDLER, answer_script, handler="cgi-script"),),
+    hooks=(Hook(Phase.HANDLER, script_handler(CGID), handler="cgi-script"),),
     server_settings=CgiServer,
     dir_settings=CgiDir,
 )

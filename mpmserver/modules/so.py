@@ -24,6 +24,7 @@ class Catalog:
 
     static = standard.STATIC
     default_mpm = standard.DEFAULT_MPM
+    mpms = standard.MPMS
 
     def names(self) -> tuple[str, ...]:
         """The identifiers of all modules that a configuration without LoadModule has, MPMs excluded."""
@@ -40,7 +41,7 @@ class Catalog:
             found = getattr(importlib.import_module(python_name), "MODULE", None)
         except ImportError as error:
             raise ConfigError(f"Cannot load {path} into server: {error}") from error
-        except Exception as error:  # noqa: BLE001 (somebody else's code runs here)
+        except Exception as error:
             raise ConfigError(f"Cannot load {path} into server: {type(error).__name__}: {error}") from error
         if not isinstance(found, Module):
             raise ConfigError(f"Can't locate API module structure `{identifier}' in file {path}: no MODULE")

@@ -55,6 +55,7 @@ OWN_FILES: Final[Mapping[str, str]] = {
 }
 """Sources whose name doesn't follow from the identifier; each `Module.file` says the same."""
 
+MPMS: Final[tuple[str, ...]] = ("prefork", "worker", "event", "reactor")
 DEFAULT_MPM: Final = "event"
 
 

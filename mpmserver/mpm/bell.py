@@ -44,11 +44,12 @@ MEANING = {
 class Bell:
     """Made in a child on its main thread, before any other thread is started."""
 
-    __slots__ = ("_child", "_death_fd", "_write_fd", "leave_fd", "order", "read_fd", "stop_fd")
+    __slots__ = ("_child", "_death_fd", "_meaning", "_write_fd", "leave_fd", "order", "read_fd", "stop_fd")
 
     def __init__(self, child: Child) -> None:
         self._child = child
         self._death_fd: int = child.death_fd
+        self._meaning = {**MEANING, signal.SIGINT: Order.STOP} if child.alone else MEANING
         self.order = Order.NONE
         self.leave_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.stop_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -68,7 +69,7 @@ class Bell:
         order = self.order
         if self.read_fd in ready:
             for number in os.read(self.read_fd, 4096):
-                order = max(order, MEANING.get(signal.Signals(number), Order.NONE))
+                order = max(order, self._meaning.get(signal.Signals(number), Order.NONE))
         if self._death_fd in ready:
             self._death_fd = -1
             order = max(order, Order.LEAVE)

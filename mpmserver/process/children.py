@@ -79,6 +79,7 @@ class Forge:
             worker_title(slot, self.scoreboard.generation),
         )  # fmt: skip
         self.world.child = child
+        child.on_exit(self.world.reaper.close)
         child.connect = partial(Connection, self.world)
         return child
 

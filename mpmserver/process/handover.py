@@ -14,8 +14,8 @@
 | pid file | its path |
 
 The state is JSON in a memory file, with a version, and readers leave out what they don't know. `execute` ends the
-older image; `resume` is called by `stub.py` in the new one and returns the server's exit status. An exception out of
-`resume` leaves everything to the stub.
+older image; `resume.py` goes on in the new one, called by `stub.py`, which keeps everything where that fails.
+Nothing of this is imported at the time of a restart: the package may be a newer one by then.
 """
 
 from __future__ import annotations
@@ -26,24 +26,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mpmserver.core.logs import PipeSink
-from mpmserver.core.scoreboard import Scoreboard
-from mpmserver.process import daemon, pidfile
 from mpmserver.process.command import Command
-from mpmserver.process.generation import Remnant
-from mpmserver.process.loading import load_configuration, say_on_stderr
 from mpmserver.process.parent import Parent
-from mpmserver.process.server import Inherited, Parts, prepare, serve, write_pid_file
 from mpmserver.process.stub import LAUNCHER, descriptors
 
 VERSION = 1
 STUB = Path(__file__).with_name("stub.py")
 
-def execute(parent: Parent, parts: Parts, command: Command, *, graceful: bool) -> OSError:
+def execute(parent: Parent, pid_path: str, command: Command, *, graceful: bool) -> OSError:
     """Become the next image. Returns only where the kernel refuses, and then nothing has changed."""
     state_fd = os.memfd_create("mpmserver handover", os.MFD_CLOEXEC)
     stub_fd = os.memfd_create("mpmserver stub", os.MFD_CLOEXEC)
-    state = describe(parent, parts, command, graceful=graceful) | {"state_fd": state_fd, "stub_fd": stub_fd}
+    state = describe(parent, pid_path, command, graceful=graceful) | {"state_fd": state_fd, "stub_fd": stub_fd}
     os.pwrite(state_fd, json.dumps(state).encode(), 0)
     fds = descriptors(state)
     try:
@@ -59,7 +53,7 @@ def execute(parent: Parent, parts: Parts, command: Command, *, graceful: bool) -
         return error
 
 
-def describe(parent: Parent, parts: Parts, command: Command, *, graceful: bool) -> dict[str, Any]:
+def describe(parent: Parent, pid_path: str, command: Command, *, graceful: bool) -> dict[str, Any]:
     """The state as plain values."""
     generation = parent.generation
     forge = generation.forge
@@ -80,45 +74,5 @@ def describe(parent: Parent, parts: Parts, command: Command, *, graceful: bool) 
             {"fd": board.fd, "children": {str(pid): slot for pid, slot in children.items()}}
             for board, children in boards
         ],
-        "pid_path": parts.pid_path,
+        "pid_path": pid_path,
     }
-
-
-def resume(state: dict[str, Any]) -> int:
-    """Go on where the older image stopped; returns the exit status of the server.
-
-    Raises whatever is wrong with the configuration or the new code; nothing that was handed over is lost then.
-    """
-    command = Command.from_json(state["command"])
-    inherited = inherit(state)
-    parts = prepare(load_configuration(command, say_on_stderr), command, inherited)
-    for name in ("state_fd", "stub_fd"):
-        os.close(state[name])
-    for pipe in parts.opener.take_leftovers():
-        pipe.close()
-        inherited.ending_programs.append(pipe.pid)
-    if parts.pid_path != state["pid_path"]:
-        pidfile.remove(state["pid_path"])
-        write_pid_file(parts)
-    daemon.redirect_stderr(parts.error_log)
-    return serve(parts, command)
-
-
-def inherit(state: dict[str, Any]) -> Inherited:
-    """The state as objects."""
-    remnants = [
-        Remnant(Scoreboard.attach(board["fd"]), {int(pid): slot for pid, slot in board["children"].items()})
-        for board in state["boards"]
-    ]
-    read_end, write_end = state["death_pipe"]
-    return Inherited(
-        generation=state["generation"],
-        listener_fds=tuple(state["listeners"]),
-        death_pipe=(read_end, write_end),
-        remnants=remnants,
-        pipes=tuple(
-            PipeSink(pipe["spec"], (pipe["read_fd"], pipe["write_fd"]), pipe["pid"]) for pipe in state["pipes"]
-        ),
-        graceful=state["graceful"],
-        totals=remnants[-1].scoreboard,
-    )

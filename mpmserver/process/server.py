@@ -4,7 +4,7 @@ Order of a start: whom to become, listening sockets, the compiled site, logs (al
 the terminal with exit status 1), then the pid file, then children. In the background the start happens in the
 detached process while the first one waits for its outcome, so that whoever typed the command sees what is wrong.
 
-`start` is a first start; `resume` goes on where another image stopped (`handover.py`). Both end in `_serve`.
+`start` is a first start; `resume.py` goes on where another image stopped. Both end in `serve`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.load import Loaded
-from mpmserver.core.errorlog import open_error_logs
+from mpmserver.core.errorlog import DEFAULT_FILE, open_error_logs
 from mpmserver.core.logs import LogSink, Opener, PipeSink
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.scoreboard import Scoreboard
@@ -26,7 +26,7 @@ from mpmserver.core.settings import CoreServer, Level
 from mpmserver.core.site import Site
 from mpmserver.mpm.base import settings_of
 from mpmserver.net.listen import Listener, ListenFailed, ListenOptions, open_listeners
-from mpmserver.process import check, daemon, pidfile, user
+from mpmserver.process import check, daemon, handover, pidfile, user
 from mpmserver.process.check import End
 from mpmserver.process.children import PARENT_SIGNALS, Forge
 from mpmserver.process.command import Command
@@ -34,8 +34,6 @@ from mpmserver.process.generation import Generation, Remnant
 from mpmserver.process.loading import compile_world
 from mpmserver.process.parent import Parent
 from mpmserver.process.titles import title_master
-
-DEFAULT_ERROR_LOG = "logs/error_log"
 
 
 class StartError(Exception):
@@ -117,7 +115,7 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
         inherited.death_pipe or os.pipe2(os.O_CLOEXEC),
         core.core_dump_directory and configuration.path(core.core_dump_directory),
     )  # fmt: skip
-    error_log = opener.open(core.error_log or DEFAULT_ERROR_LOG, configuration.server_root)
+    error_log = opener.open(core.error_log or DEFAULT_FILE, configuration.server_root)
     return Parts(error_log, loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
 
 
@@ -195,9 +193,7 @@ def serve(parts: Parts, command: Command) -> int:
     parent.begin()
     end = parent.run()
     while end in (End.GRACEFUL, End.RESTART):
-        from mpmserver.process import handover  # noqa: PLC0415 (it imports this module)
-
-        error = handover.execute(parent, parts, command, graceful=end is End.GRACEFUL)
+        error = handover.execute(parent, parts.pid_path, command, graceful=end is End.GRACEFUL)
         parent.log(Level.ERROR, f"({error.errno}){error.strerror}: the server can't be executed anew", "core")
         end = parent.run()
     _clean_up(parts)
@@ -210,6 +206,7 @@ def _serve_alone(parts: Parts) -> int:
     forge = parts.generation.forge
     forge.scoreboard.claim(0, os.getpid())
     child = forge.make_child(0)
+    child.alone = True
     for sink in forge.sinks:
         sink.threaded = True
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})

@@ -35,7 +35,7 @@ def main() -> NoReturn:
         os.set_inheritable(fd, False)
     sys.path[:] = state["sys_path"]
     try:
-        from mpmserver.process.handover import resume  # noqa: PLC0415 (it may be what fails)
+        from mpmserver.process.resume import resume  # noqa: PLC0415 (it may be what fails)
 
         status = resume(state)
     except BaseException:  # noqa: BLE001 (whatever it is, the children must outlive it)

@@ -20,7 +20,6 @@ left; then the coroutine ends and the connection is idle.
 from __future__ import annotations
 
 import enum
-import itertools
 import time
 import traceback
 from collections.abc import Coroutine
@@ -32,6 +31,7 @@ from mpmserver.core.pipeline import answer, fail
 from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines
 from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
@@ -39,7 +39,6 @@ from mpmserver.serve.begin import failed_exchange, open_exchange
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import ConnectionBody
 from mpmserver.serve.output import Sender
-from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines
 
 if TYPE_CHECKING:
     from mpmserver.core.vhost import AddressHosts
@@ -146,8 +145,10 @@ class Connection:
     async def serve(self) -> Outcome:
         """Answer the requests whose bytes have arrived; the coroutine that MPMs drive."""
         try:
-            for number in itertools.count(1):
-                if number % TURN == 0:
+            answered = 0
+            while True:
+                answered += 1
+                if answered % TURN == 0:
                     await sleep(0)
                 if not await self._one_request():
                     return await self._leave()

@@ -15,7 +15,7 @@ from mpmserver.net.waits import TimedOut, TimeoutClass
 class HeadDeadline:
     """The clock of one request, started when its connection began to wait for it."""
 
-    __slots__ = ("_body_began", "_began", "_body_from", "_limits", "_timeout")
+    __slots__ = ("_began", "_body_began", "_body_from", "_limits", "_timeout")
 
     def __init__(self, core: CoreServer) -> None:
         self._began = time.monotonic()

@@ -2,14 +2,15 @@
 
 Bytes come from the connection's buffer first, then from its transport. What the handler leaves unread is
 discarded after the answer, so that the next request begins where it begins; where that can't be done
-cheaply the connection closes.
+cheaply the connection closes. What can't be read is a BodyError, whose cause a handler may log.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import RequestBody
+from mpmserver.core.body import BodyError, ClientGone, RequestBody
 from mpmserver.core.settings import CoreDir, Level
 from mpmserver.http.chunked import ChunkedDecoder
 from mpmserver.http.errors import HTTPError
@@ -36,6 +37,12 @@ class NoRequestBody:
 
     async def read_now(self, count: int) -> bytes | None:
         return b""
+
+    def seconds_left(self) -> float:
+        return math.inf
+
+    def late(self) -> BodyError:
+        return BodyError(408, BodyError.LATE)
 
 
 NO_REQUEST_BODY = NoRequestBody()
@@ -82,21 +89,36 @@ class ConnectionBody:
     async def read_now(self, count: int) -> bytes | None:
         return await self._read(count, wait=False)
 
+    def seconds_left(self) -> float:
+        try:
+            return self._connection.body_seconds()
+        except TimedOut:
+            raise self.late() from None
+
+    def late(self) -> BodyError:
+        self.failed = True
+        return BodyError(408, BodyError.LATE)
+
     async def _read(self, count: int, wait: bool) -> bytes | None:
         """Read some of the body; None where its bytes have not come (or were framing alone)."""
         if self.failed:
-            raise HTTPError(400, close=True)
+            raise BodyError(400, BodyError.BROKEN)
         self._check_limit()
         if self.done:
             return b""
         try:
             data = await self._decoded(count, wait)
-        except (HTTPError, OSError):
+        except TimedOut:
+            raise self.late() from None
+        except BodyError:
             self.failed = True
             raise
-        except TimedOut:
+        except HTTPError as error:
             self.failed = True
-            raise HTTPError(408, close=True) from None
+            raise BodyError(error.status, BodyError.BROKEN) from error
+        except OSError as error:
+            self.failed = True
+            raise ClientGone(*error.args) from None
         if data:
             self.received += len(data)
             self._check_limit()
@@ -125,23 +147,18 @@ class ConnectionBody:
             self._limit = self.exchange.settings[CoreDir].limit_request_body if self.exchange is not None else 0
         if not self._limit:
             return
-        x = self.exchange
         if self.length is not None and self.length > self._limit:
-            self.failed = True
-            if x is not None:
-                x.server.log(
-                    Level.INFO, "http",
-                    f"AH01588: Requested content-length of {self.length} is larger than the configured limit of {self._limit}", x,
-                )  # fmt: skip
-            raise HTTPError(413, close=True)
+            raise self._too_much("AH01588: Requested content-length", self.length)
         if self.received > self._limit:
-            self.failed = True
-            if x is not None:
-                x.server.log(
-                    Level.INFO, "http",
-                    f"AH01591: Read content length of {self.received} is larger than the configured limit of {self._limit}", x,
-                )  # fmt: skip
-            raise HTTPError(413, close=True)
+            raise self._too_much("AH01591: Read content length", self.received)
+
+    def _too_much(self, what: str, count: int) -> BodyError:
+        x = self.exchange
+        self.failed = True
+        if x is not None:
+            message = f"{what} of {count} is larger than the configured limit of {self._limit}"
+            x.server.log(Level.INFO, "http", message, x)
+        return BodyError(413, BodyError.BROKEN)
 
     async def _decoded(self, count: int, wait: bool) -> bytes | None:
         """Return body bytes, b"" at its end, None where more must come first."""
@@ -151,7 +168,7 @@ class ConnectionBody:
             self._rest -= len(data or b"")
             return data
         data = decoder.read(count)
-        if not data and not decoder.done:
+        while not data and not decoder.done:
             raw = await self._more(READ_SIZE, wait)
             if raw is None:
                 return None
@@ -161,11 +178,10 @@ class ConnectionBody:
             self._connection.buffer[:0] = decoder.leftover
             if self.exchange is not None:
                 self.exchange.notes["trailers-in"] = decoder.trailers
-            return data
-        return data or None
+        return data
 
     async def _more(self, count: int, wait: bool) -> bytes | None:
-        """Return the next raw bytes of the connection; raises ConnectionResetError at its end."""
+        """Return the next raw bytes of the connection; raises BodyError at its end."""
         connection = self._connection
         buffer = connection.buffer
         if self._continue:  # also where the body came with its head: Apache says it then, too
@@ -182,7 +198,7 @@ class ConnectionBody:
         if data is None:
             return None
         if not data:
-            raise ConnectionResetError("the client left in the middle of its request")
+            raise BodyError(400, BodyError.CUT_SHORT)
         connection.note_received(len(data))
         return data
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
+from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream, Unmeasured
 from mpmserver.core.names import full_content_type, server_header
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
@@ -94,12 +94,13 @@ class Sender:
         if body.raw:
             x.keep_alive = False
             await self._pump(body, await body.read())
-            return
-        if x.header_only or has_no_body(self.response.status):
+            x.sent_body = 0  # nobody has looked at where its body begins
+        elif x.header_only or has_no_body(self.response.status):
             await self._count([self._head(body.total)], 0)
-            return
-        await self._count([] if x.protocol == "HTTP/0.9" else [self._head(body.total)], 0, more=True)
-        await self._pump(body, await body.read())
+        else:
+            await self._count([] if x.protocol == "HTTP/0.9" else [self._head(body.total)], 0, more=True)
+            await self._pump(body, await body.read())
+        await body.finish()
 
     async def _pump(self, body: Stream, data: bytes) -> None:
         """Send a stream to its end; while the client takes nothing the body may go on with its other work."""
@@ -189,7 +190,9 @@ class Sender:
         if self.connection.stopping:
             keep = False
         lines: list[str] = []
-        if not ends and not old:
+        body = self.response.body
+        to_the_end = isinstance(body, Unmeasured) and body.to_the_end and not keep
+        if not ends and not old and not to_the_end:
             self.chunked = True
         keep = keep and (ends or self.chunked)
         x.keep_alive = keep

@@ -14,7 +14,6 @@ from tests.differential.replay import run
 from tests.differential.tree import lay_out
 from tests.live_server import free_port
 
-
 #: The port is free when it is chosen; should another program take it before both servers have had it, again.
 TRIES = 3
 PORT_TAKEN = "Address already in use"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import os
 import pty
 import pwd
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -157,10 +160,6 @@ def test_a_terminals_resize_stops_nothing() -> None:
 
 
 def resize(fd: int, rows: int) -> None:
-    import fcntl
-    import struct
-    import termios
-
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("4H", rows, 80, 0, 0))
 
 
@@ -176,11 +175,9 @@ MODULE = Module("crash", child_init=child_init)
 
 
 def test_children_that_end_at_once_are_not_started_in_a_rush() -> None:
-    server = LiveServer(
-        "LoadModule crash_module crashing", mpm="prefork", modules=(), environment={"PYTHONPATH": ""}, files={"crashing.py": CRASHING}
-    )
-    server.environment["PYTHONPATH"] = f"{PROJECT}:{server.root}"
-    environment = {**os.environ, **server.environment}
+    module = {"crashing.py": CRASHING}
+    server = LiveServer("LoadModule crash_module crashing", mpm="prefork", modules=(), files=module)
+    environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{server.root}"}
     process = subprocess.Popen(
         [sys.executable, "-m", "mpmserver", "-d", str(server.root), "-D", "FOREGROUND"],
         env=environment, start_new_session=True, cwd=PROJECT,
@@ -192,3 +189,15 @@ def test_children_that_end_at_once_are_not_started_in_a_rush() -> None:
         server.stop()
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize("mpm", ["prefork", "worker", "event", "reactor"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_debug_mode_is_one_process_that_the_terminal_can_stop(mpm: str, number: signal.Signals) -> None:
+    files = {"htdocs/a.txt": "a"}
+    with LiveServer(mpm=mpm, modules=(), arguments=["-X"], files=files) as server:
+        assert server.children() == []
+        assert server.get("/a.txt").body == b"a"
+        server.stop(number)
+        assert not (server.root / "logs/httpd.pid").exists()
+        assert len(server.access_log().splitlines()) == 1

@@ -20,7 +20,8 @@ from mpmserver.modules.authz_core.providers import PROVIDERS
 from mpmserver.modules.authz_core.requirements import AuthzDir
 
 _ALL = (
-    "container for grouping authorization directives of which none must fail and at least one must pass for a request to succeed"
+    "container for grouping authorization directives of which none must fail "
+    "and at least one must pass for a request to succeed"
 )
 
 MODULE = Module(
@@ -37,8 +38,8 @@ MODULE = Module(
             "controls how a <Directory>, <Location>, or similar directive's authorization directives are combined "
             "with those of its predecessor"),
         Directive("AuthzSendForbiddenOnFailure", Shape.FLAG, OR_AUTHCFG, set_forbidden,
-            "Controls if an authorization failure should result in a '403 FORBIDDEN' response instead of the HTTP-conforming "
-            "'401 UNAUTHORIZED'"),
+            "Controls if an authorization failure should result in a '403 FORBIDDEN' response "
+            "instead of the HTTP-conforming '401 UNAUTHORIZED'"),
     ),
     hooks=(
         Hook(Phase.ACCESS_CHECKER_EX, authorize_userless),

@@ -43,7 +43,7 @@ async def _authorize(x: Exchange, after_authn: bool) -> Handled | None:
         note_failure(x)
         raise HTTPError(401)
     if not after_authn or auth_type(x) is None:
-        what = x.filename if x.filename else f"uri {x.uri}"
+        what = x.filename or f"uri {x.uri}"
         _log(x, f"AH01630: client denied by server configuration: {what}")
         raise HTTPError(403)
     _log(x, f'AH01631: user {x.user}: authorization failure for "{x.uri}": ')
@@ -55,10 +55,8 @@ async def _authorize(x: Exchange, after_authn: bool) -> Handled | None:
 
 def _explain(x: Exchange, requirement: Requirement, verdict: Authz, concerned: bool) -> None:
     """What one requirement said, for LogLevel debug."""
-    if concerned:
-        text = f"AH01626: authorization result of {requirement.name}: {verdict.value}"
-    else:
-        text = f"AH01625: authorization result of {requirement.name}: {verdict.value} (directive limited to other methods)"
+    number, why = ("AH01626", "") if concerned else ("AH01625", " (directive limited to other methods)")
+    text = f"{number}: authorization result of {requirement.name}: {verdict.value}{why}"
     x.server.log(Level.DEBUG, "authz_core", text, x)
 
 

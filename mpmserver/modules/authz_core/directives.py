@@ -42,7 +42,8 @@ def add_container(build: Build, arguments: str) -> None:
     outer = _present(build)
     inner = Requirement(name, all_of=name == "<RequireAll>", negate=name == "<RequireNone>", origin=build.origin)
     settings.present = inner
-    build.enter(build.section, name.rstrip(">"), override=OR_AUTHCFG, override_list=None).walk(build.node.children or ())
+    inside = build.enter(build.section, name.rstrip(">"), override=OR_AUTHCFG, override_list=None)
+    inside.walk(build.node.children or ())
     settings.present = outer
     if not inner.children:
         build.fail(f"{name} directive contains no authorization directives")
@@ -84,7 +85,7 @@ def _provider(build: Build, name: str) -> AuthzProvider:
         found = module.providers.get(("authz", name))
         if isinstance(found, AuthzProvider):
             return found
-    build.fail(f"Unknown Authz provider: {name}")
+    return build.fail(f"Unknown Authz provider: {name}")
 
 
 def check_negatives(configuration: Configuration) -> None:

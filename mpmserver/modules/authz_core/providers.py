@@ -15,13 +15,10 @@ if TYPE_CHECKING:
 
 
 def _parse_all(build: Build, text: str) -> Authz:
-    match text.lower():
-        case "granted":
-            return Authz.GRANTED
-        case "denied":
-            return Authz.DENIED
-        case _:
-            build.fail("Argument for 'Require all' must be 'granted' or 'denied'")
+    verdict = {"granted": Authz.GRANTED, "denied": Authz.DENIED}.get(text.lower())
+    if verdict is None:
+        build.fail("Argument for 'Require all' must be 'granted' or 'denied'")
+    return verdict
 
 
 def _check_all(x: Exchange, verdict: Authz) -> Authz:

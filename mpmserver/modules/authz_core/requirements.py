@@ -77,7 +77,9 @@ class AuthzDir(Settings):
         return merged
 
 
-async def decide(x: Exchange, requirement: Requirement, parent_all: bool = True, explain: Explain | None = None) -> Authz:
+async def decide(
+    x: Exchange, requirement: Requirement, parent_all: bool = True, explain: Explain | None = None
+) -> Authz:
     """Decide a tree for a request; `explain` hears what each part of it says."""
     concerned = requirement.concerns(x.method)
     if not concerned:

@@ -30,9 +30,13 @@ from mpmserver.modules.autoindex.settings import AutoindexDir, AutoindexServer
 from mpmserver.modules.autoindex.templates import compile_default
 from mpmserver.modules.core.files import etag_bits
 from mpmserver.modules.dir import DIRECTORY_HANDLER
+from mpmserver.net.waits import offload, work
 
 BUFFERED = 8000
 """A listing up to this size is sent with its length, as Apache's output buffer lets it."""
+
+SHORT = 200
+"""Names; what holds more is listed where it keeps nobody else waiting."""
 
 
 class Listing(Stream):
@@ -78,6 +82,8 @@ async def _index(x: Exchange, settings: AutoindexDir) -> Response:
         _track_modified(x)
     if x.header_only:
         return Response(200)
+    if len(names) > SHORT:
+        await work()
     wishes = _wishes(x, settings)
     above = parent_entry(x, settings, wishes.options)
     found = await entries(x, settings, wishes.options, names, wishes.shows)
@@ -85,7 +91,8 @@ async def _index(x: Exchange, settings: AutoindexDir) -> Response:
     frame, streamed = await _frame(x, settings, wishes.options)
     page = build_page(x.uri, settings, wishes, ordered, frame)
     template = settings.template or x.server.site.main[AutoindexServer].template
-    data = os.fsencode(template.render(page=page))
+    text = template.render(page=page) if len(names) <= SHORT else await offload(template.render, page=page)
+    data = os.fsencode(text)
     return Response(200, Listing(data) if streamed or len(data) > BUFFERED else Content(data))
 
 

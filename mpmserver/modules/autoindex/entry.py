@@ -35,14 +35,6 @@ class Entry:
     alt: str | None = None
     description: str | None = None
 
-    @property
-    def name_bytes(self) -> bytes:
-        return os.fsencode(self.name)
-
-    @property
-    def description_bytes(self) -> bytes:
-        return os.fsencode(self.description or "")
-
 
 def parent_entry(x: Exchange, settings: AutoindexDir, options: int) -> Entry | None:
     """Return the line that leads up; None at the root and where IndexIgnore hides "..". """
@@ -76,14 +68,18 @@ async def entries(
 
 
 async def _entry(x: Exchange, settings: AutoindexDir, options: int, name: str) -> Entry | None:
+    path = f"{x.filename}{name}"
     try:
-        status = os.stat(f"{x.filename}{name}")
+        status = os.lstat(path)
+        is_link = stat.S_ISLNK(status.st_mode)
+        if is_link:
+            status = os.stat(path)
     except OSError:
         return None
     is_directory = stat.S_ISDIR(status.st_mode)
     if not is_directory and not stat.S_ISREG(status.st_mode):
         return None
-    sub = await lookup_entry(x, name, is_directory)
+    sub = await lookup_entry(x, name, status, is_link)
     may_show = sub.status < 400 or (options & Option.SHOW_FORBIDDEN and sub.status in (401, 403))
     if not may_show or sub.finfo is None:
         return None

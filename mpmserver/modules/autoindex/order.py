@@ -6,9 +6,11 @@ that after a zero they count as fractions.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
+from typing import Any
 
 from mpmserver.config.fnmatch import Match, compile_fnmatch
 from mpmserver.http.errors import HTTPError
@@ -86,45 +88,31 @@ def _pattern(wishes: Wishes, value: str) -> tuple[Wishes, str]:
 def arranged(entries: Iterable[Entry], wishes: Wishes) -> list[Entry]:
     """Return the entries in order: the parent first, then folders where they come first, then by column."""
     folders_first = bool(wishes.options & Option.FOLDERS_FIRST and wishes.options & _FANCY)
-    ascending = wishes.direction == "A"
-    compare = _comparison(wishes)
-
-    def order(one: Entry, other: Entry) -> int:
-        if one.is_parent != other.is_parent:
-            return -1 if one.is_parent else 1
-        if folders_first and one.is_directory != other.is_directory:
-            return -1 if one.is_directory else 1
-        return compare(one, other) if ascending else compare(other, one)
-
-    return sorted(entries, key=cmp_to_key(order))
+    ordered = sorted(entries, key=_key(wishes), reverse=wishes.direction == "D")
+    ordered.sort(key=lambda entry: (not entry.is_parent, folders_first and not entry.is_directory))
+    return ordered
 
 
 _FANCY = Option.FANCY_INDEXING | Option.HTML_TABLE
 
 
-def _comparison(wishes: Wishes) -> Callable[[Entry, Entry], int]:
+def _key(wishes: Wishes) -> Callable[[Entry], tuple[Any, ...]]:
+    """What entries are compared by: the column, the name without its case where that counts less, the name."""
     by_version = bool(wishes.options & Option.VERSION_SORT)
     ignore_case = bool(wishes.options & Option.IGNORE_CASE)
-    text = compare_versions if by_version else _compare
-    column: Callable[[Entry, Entry], int] | None = {
-        "M": lambda one, other: _compare(one.modified, other.modified),
-        "S": lambda one, other: _compare(one.size, other.size),
-        "D": lambda one, other: text(one.description_bytes, other.description_bytes),
-    }.get(wishes.column)
+    text: Callable[[bytes], Any] = cmp_to_key(compare_versions) if by_version else bytes
+    column: Callable[[Entry], Any] = {
+        "M": lambda entry: entry.modified,
+        "S": lambda entry: entry.size,
+        "D": lambda entry: text(os.fsencode(entry.description or "")),
+    }.get(wishes.column, lambda entry: 0)
 
-    def compare(one: Entry, other: Entry) -> int:
-        found = column(one, other) if column is not None else 0
-        if not found and ignore_case:
-            found = text(one.name_bytes.upper(), other.name_bytes.upper()) if by_version else _compare(
-                one.name_bytes.lower(), other.name_bytes.lower()
-            )
-        return found or text(one.name_bytes, other.name_bytes)
+    def key(entry: Entry) -> tuple[Any, ...]:
+        name = os.fsencode(entry.name)
+        blind = (text(name.upper() if by_version else name.lower()),) if ignore_case else ()
+        return (column(entry), *blind, text(name))
 
-    return compare
-
-
-def _compare(one: float | bytes, other: float | bytes) -> int:
-    return (one > other) - (one < other)  # type: ignore[operator]
+    return key
 
 
 _DIGITS = b"0123456789"
@@ -173,9 +161,9 @@ def _run(text: bytes, start: int) -> bytes:
 
 def _compare_right(one: bytes, other: bytes) -> int:
     """Numbers: the longer is the greater."""
-    return _compare(len(one), len(other)) or _compare(one, other)
+    return len(one) - len(other) or _compare_left(one, other)
 
 
 def _compare_left(one: bytes, other: bytes) -> int:
     """Fractions: the first digit that differs decides."""
-    return _compare(one, other)
+    return (one > other) - (one < other)

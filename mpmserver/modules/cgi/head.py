@@ -1,105 +1,121 @@
-"""The head of a script's output (RFC 3875 6.2): fields up to an empty line, and what they mean to the answer."""
+"""The head of a script's output (RFC 3875 6.2): fields up to an empty line, read as it comes, and what they mean.
+
+Lines end with LF or CRLF. A line may have LINE_MOST bytes with its end; what is longer ends the head like the end of
+the output does. As Apache keeps a line as a C string, nothing behind a NUL counts.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mpmserver.core.ranges import meets_conditions
-from mpmserver.core.settings import Level
 from mpmserver.http.dates import parse_http_date
 from mpmserver.http.errors import HTTPError
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
-MOST = 1 << 20
-"""A head longer than this is taken for an error of the script."""
+LINE_MOST = 8190
+_NUMBER = re.compile(r"[ \t]*([+-]?\d{1,9})")
+_OF_CONTENT = frozenset({"location", "content-length", "content-range", "etag"})
+"""Fields that describe the content: an error page of ours drops them. All others survive errors."""
 
 
 @dataclass(slots=True)
 class ScriptHead:
-    """A script's fields in order, and its Status as a number with its phrase."""
+    """A script's fields in order, and what it said behind Status:."""
 
     fields: list[tuple[str, str]] = field(default_factory=list)
-    status: int | None = None
-    phrase: str | None = None
+    status: str | None = None
+    complete: bool = False
+    bad_line: str | None = None
+    """A line that is no field: the script's output is worth nothing."""
+    overlong: bool = False
+    _begun: bool = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether a whole line has been read."""
+        return self._begun
 
-def split_head(output: bytearray) -> bytes | None:
-    """Cut the head with its empty line off the output; None while it is not complete."""
-    start = 0
-    while True:
-        end = output.find(b"\n", start)
-        if end < 0:
-            return None
-        if output[start:end] in (b"", b"\r"):
-            head = bytes(output[: end + 1])
+    @property
+    def decided(self) -> bool:
+        """Whether more output can't change anything."""
+        return self.complete or self.overlong or self.bad_line is not None
+
+    def feed(self, output: bytearray) -> None:
+        """Cut whole lines off `output` as far as the head goes."""
+        while not self.decided:
+            end = output.find(b"\n", 0, LINE_MOST)
+            if end < 0:
+                self.overlong = len(output) >= LINE_MOST
+                return
+            line = bytes(output[:end])
             del output[: end + 1]
-            return head
-        start = end + 1
+            self._take(line.removesuffix(b"\r").partition(b"\0")[0].decode("latin-1"))
 
-
-def parse_script_head(head: bytes, script: str) -> ScriptHead:
-    """Parse a script's head; raises HTTPError 500 for a line that is no field, with Apache's words."""
-    parsed = ScriptHead()
-    for line in head.decode("latin-1").split("\n"):
-        line = line.removesuffix("\r")
+    def _take(self, line: str) -> None:
         if not line:
-            break
+            self.complete = True
+            return
+        self._begun = True
         name, colon, value = line.partition(":")
         if not colon:
-            raise HTTPError(
-                500, log=f"malformed header from script '{script}': Bad header: {line[:30]}", level="error"
-            )
-        value = value.strip(" \t")
+            self.bad_line = line
+            return
+        value = value.lstrip(" \t\v\f\r")
         if name.lower() == "status":
-            _take_status(parsed, value, script)
+            self.status = value
         else:
-            parsed.fields.append((name.rstrip(" \t"), value))
-    return parsed
+            self.fields.append((name, value))
 
+    @property
+    def status_number(self) -> int | None:
+        """The number behind Status:, 0 where there is none; None without that field."""
+        if self.status is None:
+            return None
+        match = _NUMBER.match(self.status)
+        return int(match[1]) if match else 0
 
-def _take_status(parsed: ScriptHead, value: str, script: str) -> None:
-    digits = value.split(" ", 1)[0]
-    if not digits.isdecimal() or not 100 <= int(digits) <= 999:
-        raise HTTPError(500, log=f"Invalid status line from script '{script}': {value[:30]}", level="error")
-    parsed.status = int(digits)
-    parsed.phrase = value
+    @property
+    def status_line(self) -> str | None:
+        """Number and phrase as they are sent, where the script gave both."""
+        line = self.status
+        return line if line is not None and len(line) > 3 and line[3] == " " and line[:3].isdecimal() else None
 
 
 def apply_head(x: Exchange, head: ScriptHead) -> None:
     """Put a script's fields where the answer takes them from; raises HTTPError 304 or 412 by the request's conditions."""
-    for name, value in head.fields:
-        _take_field(x, name, value)
-    if head.status is None:
-        verdict = meets_conditions(x)
-        if verdict is not None:
-            raise HTTPError(verdict)
+    kept = x.err_headers_out
+    cookies = kept.get_all("Set-Cookie")
+    if head.status is not None:
+        x.status = head.status_number or 0
+    others = [pair for pair in head.fields if not _describe(x, *pair)]
+    verdict = meets_conditions(x) if head.status is None and x.method in ("GET", "HEAD") else None
+    for name, value in others:
+        if name.lower() == "set-cookie":
+            cookies.append(value)
+        else:
+            kept.merge(name, value)
+    kept.unset("Set-Cookie")
+    kept.extend(("Set-Cookie", value) for value in cookies)
+    if verdict is not None:
+        raise HTTPError(verdict)
 
 
-def _take_field(x: Exchange, name: str, value: str) -> None:
-    match name.lower():
-        case "content-type":
-            x.content_type = value
-        case "content-length" | "location" | "accept-ranges":
-            x.headers_out.set(name, value)
-        case "transfer-encoding" | "connection":
-            pass  # they are this connection's matter, not the script's
-        case "last-modified":
-            seconds = parse_http_date(value)
-            if seconds is not None:
-                x.headers_out.set("Last-Modified", x.world.dates.http_date(seconds))
-        case "set-cookie":
-            x.err_headers_out.add(name, value)
-        case "www-authenticate":
-            x.err_headers_out.add(name, value)
-        case _:
-            x.headers_out.add(name, value)
-
-
-def premature_end(x: Exchange, script: str) -> HTTPError:
-    """The script ended, or was ended, before its head was complete."""
-    name = script.rpartition("/")[2]
-    x.server.log(Level.ERROR, "cgi", f"End of script output before headers: {name}", x)
-    return HTTPError(500)
+def _describe(x: Exchange, name: str, value: str) -> bool:
+    """Take a field that describes the content, or the framing, which is this server's business; False for others."""
+    key = name.lower()
+    if key == "content-type":
+        kind, semicolon, parameters = value.rstrip(" \t").partition(";")
+        x.content_type = kind.lower() + semicolon + parameters
+    elif key in _OF_CONTENT:
+        x.headers_out.set(name, value)
+    elif key == "last-modified":
+        seconds = parse_http_date(value) or 0
+        x.headers_out.set("Last-Modified", x.world.dates.http_date(min(seconds, int(x.request_time))))
+    else:
+        return key == "transfer-encoding"
+    return True

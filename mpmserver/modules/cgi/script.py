@@ -13,66 +13,34 @@ killed where the client has left or the time is up.
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mpmserver.core.body import Stream
+from mpmserver.core.body import BodyError, ClientGone
 from mpmserver.core.reaper import Reaper
+from mpmserver.modules.cgi.spool import Spool
 from mpmserver.net.waits import TimedOut, TimeoutClass, ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mpmserver.core.body import RequestBody
+    from mpmserver.modules.cgi.spawn import Program
 
 CHUNK = 65536
 HIGH_WATER = 1 << 16
 """Unsent output at which the script has to wait."""
-SPOOL_IN_MEMORY = 1 << 20
+MESSAGE_MOST = 8191
+"""A longer line on stderr is logged in pieces."""
 
 
-class Spool:
-    """Output that waits for the client, first in first out: a buffer that moves to disk when it grows."""
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what passes through the pipes."""
 
-    def __init__(self) -> None:
-        self._memory = bytearray()
-        self._file: IO[bytes] | None = None
-        self._read_at = 0
-        self._write_at = 0
-
-    def __len__(self) -> int:
-        return len(self._memory) + self._write_at - self._read_at
-
-    def put(self, data: bytes) -> None:
-        if self._file is None and len(self._memory) + len(data) <= SPOOL_IN_MEMORY:
-            self._memory += data
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()
-        os.pwrite(self._file.fileno(), data, self._write_at)
-        self._write_at += len(data)
-
-    def take(self) -> bytes:
-        """Return some of what has waited longest, b"" where nothing waits."""
-        if self._memory:
-            data = bytes(self._memory)
-            self._memory.clear()
-            return data
-        if self._file is None:
-            return b""
-        data = os.pread(self._file.fileno(), min(CHUNK, self._write_at - self._read_at), self._read_at)
-        self._read_at += len(data)
-        if self._read_at == self._write_at:
-            self._file.close()
-            self._file = None
-            self._read_at = self._write_at = 0
-        return data
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    message: Callable[[bytes], None]
+    """A line on stderr, without its end."""
+    body: Callable[[bytes], None]
+    """A piece of the request's body."""
 
 
 class Script:
@@ -80,25 +48,23 @@ class Script:
 
     def __init__(
         self,
-        program: subprocess.Popen[bytes],
+        program: Program,
         body: RequestBody,
         client_fd: int,
         seconds: float,
         reaper: Reaper,
-        on_stderr: Callable[[bytes], None],
+        listeners: Listeners,
     ) -> None:
-        assert program.stdin is not None and program.stdout is not None and program.stderr is not None
         self.program = program
         self.output = Spool()
-        self.input_size = 0
         self._body = body
         self._client_fd = client_fd
         self._seconds = seconds
         self._reaper = reaper
-        self._on_stderr = on_stderr
-        self._stdin = _own(program.stdin)
-        self._stdout = _own(program.stdout)
-        self._stderr = _own(program.stderr)
+        self._listeners = listeners
+        self._stdin = program.stdin
+        self._stdout = program.stdout
+        self._stderr = program.stderr
         self._to_script = b""
         self._body_done = body.length == 0
         self._message = b""
@@ -112,48 +78,64 @@ class Script:
         return self._stdout < 0
 
     async def pump(self, blocked_on: int = -1, seconds: float | None = None) -> bool:
-        """Wait until something can go on and move it; True where `blocked_on` (the client) can be written to.
+        """Wait until something can go on and move it; True where `blocked_on` (the client) may be written to.
 
-        Raises `TimedOut` (SCRIPT) when nothing moved for the script's time, OSError or HTTPError when the client
-        has left or sends nonsense.
+        Raises `TimedOut` (SCRIPT) when nothing moved for the script's time (or `seconds`), ClientGone when the
+        client has reset the connection, BodyError when it sends no proper body.
         """
         await self._fill()
-        reads = tuple(fd for fd in (self._stdout_wanted(blocked_on), self._stderr, self._body_wanted()) if fd >= 0)
+        body_fd = self._body_wanted()
+        reads = tuple(fd for fd in (self._stdout_wanted(), self._stderr, body_fd) if fd >= 0)
         writes = tuple(fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0)
         if not reads and not writes:
             return False
-        hangups = (self._client_fd,) if self._client_fd >= 0 and self._client_fd not in (*reads, *writes) else ()
         limit = self._seconds if seconds is None else seconds
-        fds = await ready(reads, writes, TimeoutClass.SCRIPT, limit, hangups)
+        hangups = (self._client_fd,) if self._client_fd >= 0 and self._client_fd not in (*reads, *writes) else ()
+        fds = await self._ready(reads, writes, limit, hangups, body_fd >= 0)
         if self._client_fd in fds and self._client_fd in hangups:
-            raise ConnectionResetError("the client has left")
+            raise ClientGone("the client has left")
         if self._stdin in fds and self._to_script:
             self._feed()
         if self._stdout in fds:
-            self._read_output()
+            self.read_output()
         if self._stderr in fds:
             self._read_messages()
         return blocked_on in fds
 
+    async def _ready(
+        self, reads: tuple[int, ...], writes: tuple[int, ...], limit: float, hangups: tuple[int, ...], body: bool
+    ) -> tuple[int, ...]:
+        """Wait for the script, or for the request's body where its time is up first."""
+        kind = TimeoutClass.SCRIPT
+        if body:
+            left = self._body.seconds_left()
+            if left < limit:
+                kind, limit = TimeoutClass.BODY, left
+        try:
+            return await ready(reads, writes, kind, limit, hangups)
+        except TimedOut:
+            if kind is TimeoutClass.BODY:
+                raise self._body.late() from None
+            raise
+
     async def _fill(self) -> None:
         """Take what has arrived of the request's body, where the script has taken what came before."""
-        if self._to_script or self._body_done or self._stdin < 0:
-            return
-        data = await self._body.read_now(CHUNK)
-        if data is None:
-            return
-        self.input_size += len(data)
-        self._to_script = data
-        if data:
+        while not (self._to_script or self._body_done or self._stdin < 0):
+            data = await self._body.read_now(CHUNK)
+            if data is None:
+                return
+            if not data:
+                self._body_done = True
+                self._close_stdin()
+                return
+            self._listeners.body(data)
+            self._to_script = data
             self._feed()
-        else:
-            self._body_done = True
-            self._close_stdin()
 
     def _body_wanted(self) -> int:
         return -1 if self._body_done or self._to_script or self._stdin < 0 else self._body.fd
 
-    def _stdout_wanted(self, blocked_on: int) -> int:
+    def _stdout_wanted(self) -> int:
         """The script is read while the client takes its output, and beyond that only to let the body go on."""
         if len(self.output) < HIGH_WATER or (not self._body_done and self._stdin >= 0):
             return self._stdout
@@ -170,16 +152,20 @@ class Script:
             return
         self._to_script = self._to_script[sent:]
 
-    def _read_output(self) -> None:
+    def read_output(self) -> bool:
+        """Take what the script has written, without waiting; False where nothing has come."""
+        if self._stdout < 0:
+            return False
         try:
             data = os.read(self._stdout, CHUNK)
         except BlockingIOError:
-            return
+            return False
         if data:
             self.output.put(data)
         else:
             os.close(self._stdout)
             self._stdout = -1
+        return True
 
     def _read_messages(self) -> None:
         try:
@@ -190,16 +176,35 @@ class Script:
             os.close(self._stderr)
             self._stderr = -1
         lines = (self._message + data).split(b"\n")
-        self._message = lines.pop() if data else b""
+        self._message = lines.pop()
+        if self._stderr < 0 and self._message:
+            lines.append(self._message)
+            self._message = b""
+        while len(self._message) > MESSAGE_MOST:
+            lines.append(self._message[:MESSAGE_MOST])
+            self._message = self._message[MESSAGE_MOST:]
         for line in lines:
-            if line.strip():
-                self._on_stderr(line.rstrip(b"\r"))
+            self._listeners.message(line.removesuffix(b"\r"))
 
-    async def drain_messages(self) -> None:
-        """After the output's end: read what is left on stderr, as long as the script keeps it open."""
-        while self._stderr >= 0 and not self._closed:
-            await ready((self._stderr,), (), TimeoutClass.SCRIPT, self._seconds)
-            self._read_messages()
+    async def finish(self, keep: int = 0) -> bytes:
+        """Let the script come to its end; returns up to `keep` bytes of what it still had to say.
+
+        Raises ClientGone; one that falls silent for its time, or whose input fails, is no longer waited for.
+        """
+        kept = bytearray()
+        try:
+            while True:
+                while data := self.output.take():
+                    kept += data[: keep - len(kept)]
+                if self.ended:
+                    break
+                await self.pump()
+            while self._stderr >= 0:
+                await ready((self._stderr,), (), TimeoutClass.SCRIPT, self._seconds)
+                self._read_messages()
+        except (TimedOut, BodyError):
+            self.close(kill=True)
+        return bytes(kept)
 
     def _close_stdin(self) -> None:
         if self._stdin >= 0:
@@ -219,44 +224,4 @@ class Script:
                 os.close(fd)
         self._stdout = self._stderr = -1
         self.output.close()
-        self._reaper.hand_over(self.program, kill)
-
-
-class ScriptOutput(Stream):
-    """The body of a script's answer."""
-
-    __slots__ = ("_on_timeout", "_script")
-
-    def __init__(self, script: Script, total: int | None, raw: bool, on_timeout: Callable[[], None]) -> None:
-        super().__init__(total, raw)
-        self._script = script
-        self._on_timeout = on_timeout
-
-    async def read(self) -> bytes:
-        script = self._script
-        try:
-            while not len(script.output):
-                if script.ended:
-                    await script.drain_messages()
-                    return b""
-                await script.pump()
-        except TimedOut:
-            self._on_timeout()
-            raise
-        return script.output.take()
-
-    async def while_blocked(self, fd: int, seconds: float) -> None:
-        while not await self._script.pump(blocked_on=fd, seconds=seconds):
-            pass
-
-    def close(self) -> None:
-        self._script.close(kill=not self._script.ended)
-
-
-def _own(pipe: IO[bytes]) -> int:
-    """Take a pipe's descriptor out of its file object, non-blocking."""
-    fd = os.dup(pipe.fileno())
-    os.set_inheritable(fd, False)
-    os.set_blocking(fd, False)
-    pipe.close()
-    return fd
+        self._reaper.hand_over(self.program.process, kill)

@@ -1,4 +1,4 @@
-"""ScriptLog: what went into and out of a script that failed, for the person who has to repair it."""
+"""ScriptLog: what went into and out of scripts that failed, for the person who has to repair them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,61 @@ if TYPE_CHECKING:
 
 
 class ScriptRecord:
-    """One run, written down only when it failed and a ScriptLog is configured."""
+    """What is written down of one request; nothing where no ScriptLog is configured.
 
-    def __init__(self, x: Exchange, environment: dict[str, str]) -> None:
+    The file grows to ScriptLogLength (and by the record that crosses it), then nothing more is written.
+    """
+
+    def __init__(self, x: Exchange) -> None:
         self._x = x
-        self._settings = x.server[CgiServer]
+        settings = x.server[CgiServer]
+        self._path = settings.script_log
+        self._most = settings.script_log_length
+        self.buffer_size = settings.script_log_buffer
+        self.body = b""
+        """The first ScriptLogBuffer bytes of the request's body."""
 
-    def failed(self, reason: str, output: bytes) -> None:
-        """Append the request and the script's output; the file grows to ScriptLogLength and no further."""
-        path = self._settings.script_log
-        if path is None:
-            return
-        with contextlib.suppress(OSError):
-            if os.path.exists(path) and os.path.getsize(path) > self._settings.script_log_length:
-                return
-            with open(path, "ab") as log:
-                log.write(self._text(reason, output))
+    @property
+    def wanted(self) -> bool:
+        """Whether anything would be written."""
+        return self._path is not None
 
-    def _text(self, reason: str, output: bytes) -> bytes:
+    def note_body(self, data: bytes) -> None:
+        """Keep what the script was sent, as far as it is to be kept."""
+        if self._path is not None and len(self.body) < self.buffer_size:
+            self.body += data[: self.buffer_size - len(self.body)]
+
+    def error(self, status: int, message: bytes) -> None:
+        """Record one line of the script's stderr, or why it was not started."""
+        self._write(status, b"%error\n" + message + b"\n")
+
+    def failed(self, status: int, bad_line: str | None, output: bytes) -> None:
+        """Record a request whose script gave no proper answer: the request, and all of the output."""
         x = self._x
-        stamp = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(x.request_time))
+        parts = [b"%request\n", *(_field(pair) for pair in x.headers_in.items())]
+        if x.method in ("POST", "PUT") and self.body:
+            parts.append(b"\n" + self.body + b"\n")
+        parts += [b"%response\n", *(_field(pair) for pair in x.err_headers_out.items())]
+        if bad_line:
+            parts.append(bad_line.encode("latin-1") + b"\n")
+        if output:
+            parts.append(b"%stdout\n" + output + b"\n")
+        self._write(status, b"".join(parts))
+
+    def _write(self, status: int, text: bytes) -> None:
+        if self._path is None:
+            return
+        x = self._x
         query = f"?{x.args}" if x.args else ""
-        lines = [
-            f"%% [{stamp}] {x.method} {x.uri}{query} {x.protocol}",
-            f"%% 500 {x.filename}",
-            "%error",
-            reason,
-            "%request",
-            *(f"{name}: {value}" for name, value in x.headers_in.items()),
-            "%response",
-            "%stdout",
-        ]
-        return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n" + output[: self._settings.script_log_buffer] + b"\n"
+        head = f"%% [{time.strftime('%a %b %d %H:%M:%S %Y')}] {x.method} {x.uri}{query} {x.protocol}\n%% {status} {x.filename}\n"
+        with contextlib.suppress(OSError):  # a log that can't be written stops no request
+            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                if os.fstat(fd).st_size <= self._most:
+                    os.write(fd, head.encode("utf-8", "surrogateescape") + text)
+            finally:
+                os.close(fd)
+
+
+def _field(pair: tuple[str, str]) -> bytes:
+    return f"{pair[0]}: {pair[1]}\n".encode("latin-1", "replace")

@@ -14,6 +14,7 @@ from mpmserver.modules.core import (
     directory,
     errordocument,
     files,
+    insert,
     limits,
     overrides,
     process,
@@ -42,6 +43,9 @@ MODULE = Module(
     hooks=(
         Hook(Phase.TRANSLATE, files.translate, Order.REALLY_LAST, pure=_pure),
         Hook(Phase.FIXUP, files.override_type, Order.REALLY_FIRST, applies=files.overrides_anything, pure=_pure),
+        Hook(Phase.POST_READ, insert.look_up_local_name, applies=insert.wants_local_name),
+        Hook(Phase.HEADER_PARSER, insert.look_up_local_name, applies=insert.wants_local_name),
+        Hook(Phase.INSERT_FILTERS, insert.insert_filters, applies=insert.has_filters),
         Hook(Phase.HANDLER, files.discard_body, Order.REALLY_LAST, pure=_pure),
         Hook(Phase.HANDLER, files.serve_file, Order.REALLY_LAST, pure=_pure),
     ),

@@ -40,10 +40,9 @@ def server_name(build: Build, name: str) -> None:
     server = build.server(CoreServer)
     scheme = _SCHEME.match(name)
     host, colon, port = name[scheme.end() if scheme else 0 :].partition(":")
-    if colon:
-        if not 0 < atoi(port) < 65536:
-            build.fail(f'The port number "{name}" is outside the appropriate range (i.e., 1..65535).')
-        server.server_port = atoi(port)
+    if colon and not 0 < atoi(port) < 65536:
+        build.fail(f'The port number "{name}" is outside the appropriate range (i.e., 1..65535).')
+    server.server_port = atoi(port) if colon else 0  # without one not even <VirtualHost>'s port holds
     server.server_scheme = scheme[1].lower() if scheme else UNSET  # type: ignore[assignment]
     server.server_name = host.lower()
 

@@ -63,7 +63,7 @@ def _condition(build: Build, text: str) -> str:
         return rest
     if mark and kind.lower() == "expr":
         build.fail("expr= needs the expression language, which this version does not have")
-    build.fail("error in condition clause")
+    return build.fail("error in condition clause")
 
 
 def _check_format(build: Build, text: str) -> None:
@@ -84,11 +84,13 @@ MODULE = Module(
     "log_config",
     directives=(
         Directive("CustomLog", Shape.TAKE23, RSRC_CONF, _custom_log,
-            "a file name, a custom log format string or format name, and an optional \"env=\" or \"expr=\" clause (see docs)"),
+            'a file name, a custom log format string or format name, and an optional "env=" or "expr=" clause '
+            "(see docs)"),
         Directive("GlobalLog", Shape.TAKE23, RSRC_CONF, _global_log,
             "Same as CustomLog, but forces virtualhosts to inherit the log", global_only=True),
         Directive("TransferLog", Shape.TAKE1, RSRC_CONF, _transfer_log, "the filename of the access log"),
-        Directive("LogFormat", Shape.TAKE12, RSRC_CONF, _log_format, "a log format string (see docs) and an optional format name"),
+        Directive("LogFormat", Shape.TAKE12, RSRC_CONF, _log_format,
+            "a log format string (see docs) and an optional format name"),
         Directive("BufferedLogs", Shape.FLAG, RSRC_CONF, _buffered_logs, "Enable Buffered Logging (experimental)"),
     ),
     hooks=(

@@ -1,4 +1,4 @@
-"""How core settings of sections join: Options, FileETag, LogLevel; what is expected was measured with Apache 2.4.71."""
+"""How core settings of sections join: Options, FileETag, LogLevel, each as Apache 2.4.71 was seen to do it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mpmserver.modules.core.files import etag_bits
 from tests.unit.modules.core_kit import TestSite
 
 ALL = Options.ALL
-I, M, S = ETag.INODE, ETag.MTIME, ETag.SIZE
+INODE, MTIME, SIZE = ETag.INODE, ETag.MTIME, ETag.SIZE
 
 
 def merged(levels: tuple[str, ...], root: Path) -> CoreDir:
@@ -51,21 +51,21 @@ def test_options(levels: tuple[str, ...], expected: Options, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        (("",), M | S),
-        (("", "FileETag +INode"), I),
-        (("", "FileETag -MTime"), M | S),
-        (("", "FileETag INode +Size"), I | S),
+        (("",), MTIME | SIZE),
+        (("", "FileETag +INode"), INODE),
+        (("", "FileETag -MTime"), MTIME | SIZE),
+        (("", "FileETag INode +Size"), INODE | SIZE),
         (("", "FileETag None"), ETag(0)),
-        (("", "FileETag None INode"), I),
+        (("", "FileETag None INode"), INODE),
         (("", "FileETag INode None"), ETag(0)),
-        (("", "FileETag +INode -Size\nFileETag +MTime"), I | M),
-        (("", "FileETag All"), I | M | S),
-        (("", "FileETag All", "FileETag -Size"), I | M),
-        (("", "FileETag +INode", "FileETag -INode"), M | S),
-        (("", "FileETag None", "FileETag +Size"), S),
-        (("", "FileETag Size\nFileETag +MTime"), S | M),
+        (("", "FileETag +INode -Size\nFileETag +MTime"), INODE | MTIME),
+        (("", "FileETag All"), INODE | MTIME | SIZE),
+        (("", "FileETag All", "FileETag -Size"), INODE | MTIME),
+        (("", "FileETag +INode", "FileETag -INode"), MTIME | SIZE),
+        (("", "FileETag None", "FileETag +Size"), SIZE),
+        (("", "FileETag Size\nFileETag +MTime"), SIZE | MTIME),
         (("", "FileETag Digest"), ETag.DIGEST),
-        (("", "FileETag All Digest"), I | M | S | ETag.DIGEST),
+        (("", "FileETag All Digest"), INODE | MTIME | SIZE | ETag.DIGEST),
     ],
 )
 def test_file_etag(levels: tuple[str, ...], expected: ETag, tmp_path: Path) -> None:
@@ -92,7 +92,8 @@ def test_file_etag(levels: tuple[str, ...], expected: ETag, tmp_path: Path) -> N
     ],
 )
 def test_log_level(server: str, host: str, section: str, module: str, expected: Level, tmp_path: Path) -> None:
-    text = f"{server}\n<VirtualHost *:80>\nServerName v\n{host}\n<Directory /d>\n{section}\n</Directory>\n</VirtualHost>"
+    inner = f"ServerName v\n{host}\n<Directory /d>\n{section}\n</Directory>"
+    text = f"{server}\n<VirtualHost *:80>\n{inner}\n</VirtualHost>"
     virtual = TestSite(text, tmp_path).world.site.servers[1]
     inside = virtual.merge((*virtual.defaults.sections, *virtual.directories))[CoreDir]
     assert log_levels(virtual[CoreServer], inside).of(module) == expected

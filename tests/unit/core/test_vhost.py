@@ -20,7 +20,8 @@ def hosts(*addresses_and_names: str, before: str = "") -> str:
     text = before + "\n"
     for one in addresses_and_names:
         address, name, *extra = one.split(" ", 2)
-        text += f"<VirtualHost {address}>\nServerName {name}\n" + "".join(f"{line}\n" for line in extra) + "</VirtualHost>\n"
+        lines = [f"<VirtualHost {address}>", f"ServerName {name}", *extra, "</VirtualHost>", ""]
+        text += "\n".join(lines)
     return text
 
 
@@ -28,8 +29,8 @@ def table(text: str, root: Path) -> VhostTable:
     return TestSite(text, root).world.hosts
 
 
-def name_of(text: str, root: Path, host: str | None, port: int = 80, ip: str = "127.0.0.1", path: str = "/") -> str | None:
-    return table(text, root).for_address(ip, port).choose(host, path)[CoreServer].server_name
+def name_of(text: str, root: Path, host: str | None, ip: str = "127.0.0.1", path: str = "/") -> str | None:
+    return table(text, root).for_address(ip, 80).choose(host, path)[CoreServer].server_name
 
 
 STAR = hosts("*:80 star ServerAlias foo.* b?r", "*:80 two ServerAlias foo.exact")

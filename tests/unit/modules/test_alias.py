@@ -255,7 +255,7 @@ def test_what_was_made_absolute_is_logged(kit: SiteKit) -> None:
     message = (
         "AH00673: incomplete redirection target of '/t5/x' for URI '/s5/x' modified to 'http://localhost:8080/t5/x'"
     )
-    assert kit.log == [(Level.DEBUG, "alias", message)]
+    assert [entry for entry in kit.log if entry[1] == "alias"] == [(Level.DEBUG, "alias", message)]
 
 
 @pytest.mark.parametrize(

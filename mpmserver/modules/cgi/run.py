@@ -1,0 +1,217 @@
+"""One script's answer to one request: from the first line of its output to its end.
+
+What goes wrong on the way is logged in Apache's words (error log, ScriptLog) and becomes an HTTPError while there is
+still something to answer with, a broken connection afterwards. A client that has left is a ClientGone: the script is
+killed, the request is logged and over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.body import BodyError, Response, Stream
+from mpmserver.core.module import InternalRedirect
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.errors import HTTPError
+from mpmserver.http.status import LINES
+from mpmserver.modules.cgi.head import ScriptHead, apply_head
+from mpmserver.modules.cgi.script import Listeners, Script
+from mpmserver.modules.cgi.settings import CgiDir
+from mpmserver.net.waits import TimedOut
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.modules.cgi.scriptlog import ScriptRecord
+    from mpmserver.modules.cgi.spawn import Program
+    from mpmserver.modules.cgi.words import Words
+
+READ_AHEAD = 32000
+"""Output that is looked for before the head is sent: where it ends within this, its length is known."""
+TRUST_LENGTH = "ap_trust_cgilike_cl"
+"""The environment variable by which a script's Content-Length is believed."""
+RECORD_MOST = 1 << 20
+"""Bytes of a failed script's output that the ScriptLog keeps."""
+PIECE = 65536
+
+
+class Run:
+    """One run of a script; made when it has been started."""
+
+    def __init__(self, x: Exchange, words: Words, record: ScriptRecord, program: Program) -> None:
+        self.x = x
+        self._words = words
+        self._record = record
+        self._path = x.filename or ""
+        self._name = self._path.rpartition("/")[2]
+        seconds = x.settings[CgiDir].timeout or x.server[CoreServer].timeout
+        listeners = Listeners(self._on_message, record.note_body)
+        self.script = Script(program, x.body, x.peer.fd, seconds, x.world.reaper, listeners)
+
+    async def answer(self) -> Response | InternalRedirect:
+        """Read the script's head and do what it asks for."""
+        x, head = self.x, ScriptHead()
+        try:
+            await self._read_head(head)
+        except BodyError as error:
+            self.log_body(error)
+            raise
+        if not head.complete:
+            await self._refuse(head)
+        try:
+            apply_head(x, head)
+        except HTTPError as error:
+            x.content_type = None
+            await self._record_failure(error.status, head)
+            raise
+        self._check_status(head)
+        location = x.headers_out.get("Location")
+        if location is not None and x.status == 200:
+            await self.script.finish()
+            return await self._redirect(location)
+        return self._response(head)
+
+    def raw(self) -> Response:
+        """The answer of an nph- script: its output is the answer, head and all."""
+        return Response(200, ScriptOutput(self, None, raw=True))
+
+    # The head
+
+    async def _read_head(self, head: ScriptHead) -> None:
+        """Pump until the script's head is complete, or never will be; raises HTTPError 504."""
+        script, output = self.script, bytearray()
+        while not head.decided:
+            output += script.output.take()
+            head.feed(output)
+            if head.decided or (script.ended and not len(script.output)):
+                break
+            try:
+                await script.pump()
+            except TimedOut:
+                script.close(kill=True)
+                self.log_silence()
+                self._log(f"Script timed out before returning headers: {self._name}")
+                self._record.failed(504, None, b"")
+                raise HTTPError(504) from None
+        script.output.put_back(bytes(output))
+
+    async def _refuse(self, head: ScriptHead) -> None:
+        """Log what is wrong with the script's output, after all that it has said itself; raises HTTPError 500."""
+        if head.bad_line is not None:
+            fault = f"malformed header from script '{self._name}': Bad header: {head.bad_line[:30]}"
+        elif head.begun:
+            fault = f"Premature end of script headers: {self._name}"
+        else:
+            fault = f"End of script output before headers: {self._name}"
+        await self._record_failure(500, head)
+        self._log(fault)
+        raise HTTPError(500)
+
+    async def _record_failure(self, status: int, head: ScriptHead) -> None:
+        rest = await self.script.finish(keep=RECORD_MOST if self._record.wanted else 0)
+        self._record.failed(status, head.bad_line, rest)
+
+    def _check_status(self, head: ScriptHead) -> None:
+        if head.status is not None and not 100 <= self.x.status <= 599:
+            self._log(f"Invalid status line from script '{self._name}': {head.status[:30]}")
+
+    # The answer
+
+    async def _redirect(self, location: str) -> InternalRedirect:
+        """Go on at a local Location as a GET without a body; raises HTTPError 302 for any other."""
+        x = self.x
+        if not location.startswith("/"):
+            raise HTTPError(302)
+        try:
+            while await x.body.read(PIECE):
+                pass
+        except BodyError as error:
+            self.log_body(error)
+            raise
+        x.headers_out.unset("Location")
+        x.own_headers_in().unset("Content-Length")
+        x.method = "GET"
+        return InternalRedirect(location)
+
+    def _response(self, head: ScriptHead) -> Response:
+        x, script = self.x, self.script
+        while len(script.output) < READ_AHEAD and script.read_output():
+            pass
+        given = x.headers_out.get("Content-Length")
+        x.headers_out.unset("Content-Length")
+        length = len(script.output) if script.ended else None
+        if TRUST_LENGTH in x.env and given is not None and given.isdecimal():
+            length = int(given)
+        known = 100 <= x.status <= 599
+        return Response(x.status, ScriptOutput(self, length), head.status_line if known else LINES[500])
+
+    # What is said about it
+
+    def _on_message(self, line: bytes) -> None:
+        """A line on the script's stderr."""
+        self._record.error(self.x.status, line)
+        text = line.decode("utf-8", "surrogateescape")
+        self._log(f"AH01215: stderr from {self._path}: {text}")
+
+    def log_body(self, error: BodyError) -> None:
+        """The client's body could not be read."""
+        self._log(f"{error.cause}: {self._words.body_unreadable}: Error reading request entity data")
+
+    def log_silence(self) -> None:
+        """The script has said nothing for its time."""
+        if self._words.says_timeout:
+            message = f"AH01220: Timeout waiting for output from CGI script {self._path}"
+            self.x.server.log(Level.WARN, self._words.module, message, self.x)
+
+    def _log(self, message: str) -> None:
+        self.x.server.log(Level.ERROR, self._words.module, message, self.x)
+
+
+class ScriptOutput(Stream):
+    """The body of a script's answer; one that is announced with a length has that length or breaks the connection."""
+
+    __slots__ = ("_left", "_run")
+
+    def __init__(self, run: Run, total: int | None, raw: bool = False) -> None:
+        super().__init__(total, raw)
+        self._run = run
+        self._left = total
+
+    async def read(self) -> bytes:
+        data = await self._next()
+        if self._left is None:
+            return data
+        if not data and self._left:
+            raise ConnectionAbortedError("the script's output was shorter than announced")
+        data = data[: self._left]
+        self._left -= len(data)
+        return data
+
+    async def _next(self) -> bytes:
+        script = self._run.script
+        try:
+            while not len(script.output):
+                if script.ended:
+                    return b""
+                await script.pump()
+        except TimedOut:
+            self._run.log_silence()
+            raise
+        except BodyError as error:
+            self._run.log_body(error)
+            raise ConnectionAbortedError("the request's body could not be read") from None
+        return script.output.take()
+
+    async def while_blocked(self, fd: int, seconds: float) -> None:
+        try:
+            while not await self._run.script.pump(blocked_on=fd, seconds=seconds):
+                pass
+        except BodyError as error:
+            self._run.log_body(error)
+            raise ConnectionAbortedError("the request's body could not be read") from None
+
+    async def finish(self) -> None:
+        await self._run.script.finish()
+
+    def close(self) -> None:
+        script = self._run.script
+        script.close(kill=not script.ended)

@@ -1,0 +1,60 @@
+"""Output that waits for the client, first in first out: a buffer that moves to disk when it grows."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import IO
+
+IN_MEMORY = 1 << 20
+PIECE = 65536
+
+
+class Spool:
+    """Used by the one coroutine that serves the request. What is in memory came before what is in the file."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
+        self._read_at = 0
+        self._write_at = 0
+
+    def __len__(self) -> int:
+        return len(self._memory) + self._write_at - self._read_at
+
+    def put(self, data: bytes) -> None:
+        """Append; raises OSError where the disk is full."""
+        if self._file is None and len(self._memory) + len(data) <= IN_MEMORY:
+            self._memory += data
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()
+        while data:
+            written = os.pwrite(self._file.fileno(), data, self._write_at)
+            self._write_at += written
+            data = data[written:]
+
+    def put_back(self, data: bytes) -> None:
+        """Make `data` the next that is taken."""
+        self._memory[:0] = data
+
+    def take(self) -> bytes:
+        """Return some of what has waited longest, b"" where nothing waits."""
+        if self._memory:
+            data = bytes(self._memory)
+            self._memory.clear()
+            return data
+        if self._file is None:
+            return b""
+        data = os.pread(self._file.fileno(), min(PIECE, self._write_at - self._read_at), self._read_at)
+        self._read_at += len(data)
+        if self._read_at == self._write_at:
+            self.close()
+        return data
+
+    def close(self) -> None:
+        """Release the file; what was in it is gone."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._read_at = self._write_at = 0
