@@ -5,10 +5,11 @@ PORT ?= 8080
 MPM ?= event
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PY = $(VENV)/bin/python
-SERVER = $(PY) -m mpmserver -d "$(CURDIR)" -f conf/httpd.conf
+SERVER = $(PY) -m mpmserver -d "$(CURDIR)" -f conf/httpd.conf -C 'Define SRVROOT "$(CURDIR)"' \
+	-C 'Define PORT $(PORT)' -C 'Define MPM $(MPM)'
 
 .DEFAULT_GOAL := help
-.PHONY: help start stop restart graceful test check differential docs clean
+.PHONY: help start stop restart graceful test check style types layers differential docs clean
 
 help: ## List the commands.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,20 +21,26 @@ start: $(VENV)/.core ## Set up, start the server on conf/httpd.conf, print its a
 	@$(PY) tools/start.py --port "$(PORT)" --mpm "$(MPM)"
 
 stop: $(VENV)/.core ## Stop it.
-	@$(SERVER) -C 'Define SRVROOT "$(CURDIR)"' -k stop
+	@$(SERVER) -k stop
 
 restart: $(VENV)/.core ## Stop serving, read the configuration, serve again.
-	@$(SERVER) -C 'Define SRVROOT "$(CURDIR)"' -k restart
+	@$(SERVER) -k restart
 
 graceful: $(VENV)/.core ## Read the configuration again; no request is refused or cut.
-	@$(SERVER) -C 'Define SRVROOT "$(CURDIR)"' -k graceful
+	@$(SERVER) -k graceful
 
 test: $(VENV)/.test ## Set up and run every test (PYTEST_ARGS="-k listing" to choose).
 	$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
-check: $(VENV)/.dev ## Style, types and layers: ruff, mypy --strict, import-linter.
+check: style types layers ## Style, types and layers: ruff, mypy --strict, import-linter.
+
+style: $(VENV)/.dev
 	$(PY) -m ruff check .
+
+types: $(VENV)/.dev
 	$(PY) -m mypy
+
+layers: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 differential: $(VENV)/.test ## Compare with Apache httpd, request by request.

@@ -1,4 +1,4 @@
-"""What a test needs from the machine: a program, or another server to compare with.
+"""What a test needs from the machine: a program, a library, or another server to compare with.
 
 Where it is missing the test is skipped, and fails instead where MPMSERVER_REQUIRE_PEERS=1 says that everything
 has been installed: a continuous integration run that skips has not run.
@@ -6,6 +6,7 @@ has been installed: a continuous integration run that skips has not run.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -33,6 +34,14 @@ def require_tool(*names: str) -> str:
         if found:
             return found
     missing(f"{' or '.join(names)} is not installed")
+
+
+def require_library(name: str) -> None:
+    """Skips or fails the test where this Python cannot import `name`."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        missing(f"the library {name} is not installed")
 
 
 def require_file(paths: Sequence[str]) -> Path:

@@ -23,6 +23,10 @@ class ClientGone(ConnectionError):
     """The client has left in the middle of its request: there is nobody to answer; the request is logged and over."""
 
 
+class StreamBroken(ConnectionError):
+    """The producer of a body failed when its head had been sent: the connection ends, the client gets a cut body."""
+
+
 class BodyError(HTTPError):
     """A request's body can't be read: the client sends nonsense, too much, too slowly, or stopped in its middle.
 

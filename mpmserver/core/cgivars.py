@@ -87,7 +87,7 @@ async def cgi_vars(x: Exchange) -> dict[str, str]:
         "SERVER_PROTOCOL": x.protocol,
         "REQUEST_METHOD": x.method,
         "QUERY_STRING": _as_received(x.args or ""),
-        "REQUEST_URI": _request_uri(x),
+        "REQUEST_URI": _as_received(x.request.target),
         "SCRIPT_NAME": script,
     }
     if x.path_info:
@@ -114,18 +114,6 @@ def script_name(x: Exchange) -> str:
         right -= 1
     slash = uri.find("/", left)
     return uri[:left] if slash < 0 else uri[:slash]
-
-
-def _request_uri(x: Exchange) -> str:
-    """The target as the client sent it, without scheme and host."""
-    target = _as_received(x.request.target)
-    if target.startswith("/"):
-        return target
-    scheme, mark, rest = target.partition("://")
-    if not mark:
-        return target
-    slash = rest.find("/")
-    return "/" if slash < 0 else rest[slash:]
 
 
 def _as_received(text: str) -> str:

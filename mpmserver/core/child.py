@@ -23,8 +23,8 @@ class Child:
     """One process that serves; see the module's docstring."""
 
     __slots__ = (
-        "_bound_sinks", "_cleanups", "_title", "alone", "connect", "death_fd", "generation", "listeners", "mpm", "process",
-        "scoreboard", "site", "slot", "stopping",
+        "_bound_sinks", "_cleanups", "_title", "alone", "connect", "death_fd", "generation", "listeners",
+        "mpm", "process", "scoreboard", "site", "slot", "stopping",
     )  # fmt: skip
 
     def __init__(

@@ -101,8 +101,9 @@ class SinkErrorLog:
 
     def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
         """Whether a message of this level would be written: ask before making an expensive one."""
-        section = None if exchange is None else exchange.settings[CoreDir].log_levels
-        levels = self._levels if section is None else log_levels(self._server, exchange.settings[CoreDir])  # type: ignore[union-attr]
+        levels = self._levels
+        if exchange is not None and exchange.settings[CoreDir].log_levels is not None:
+            levels = log_levels(self._server, exchange.settings[CoreDir])
         return level <= levels.of(module)
 
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None) -> None:

@@ -163,7 +163,7 @@ def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
 
 
 def _text(x: Exchange, status: int) -> str:
-    location = x.headers_out.get("Location") or x.err_headers_out.get("Location")
+    location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
     if location is not None and not location.isascii():
         location = location.encode("latin-1").decode("utf-8", "surrogateescape")
     if status in _WITH_LOCATION:

@@ -60,13 +60,13 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
 
 def send_page(x: Exchange, status: int, text: str | None = None, also: int | None = None) -> None:
     """Make the response to an error: `text` where a custom one is configured, else the canned page."""
-    location = x.headers_out.get("Location") or x.err_headers_out.get("Location")
+    location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
     if has_no_body(status):
         x.response = Response(status)
         return
     x.headers_out = x.err_headers_out
     x.err_headers_out = Headers()
-    if location and (300 <= status < 400 or status == 201):
+    if location is not None and (300 <= status < 400 or status == 201):
         x.headers_out.set("Location", location)
     x.content_languages = []
     x.content_encoding = None
@@ -76,6 +76,8 @@ def send_page(x: Exchange, status: int, text: str | None = None, also: int | Non
         x.headers_out.set("Allow", allow_header(x))
     x.filters = []
     x.response = Response(status if is_known(status) else 500, Content(_body(x, status, text, also)))
+    if not location:
+        x.headers_out.unset("Location")  # an empty one is named on the page only
 
 
 def _body(x: Exchange, status: int, text: str | None, also: int | None) -> bytes:

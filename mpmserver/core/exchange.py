@@ -157,8 +157,8 @@ class Exchange:
         self.no_cache = False
         self.no_local_copy = False
         """No conditional answers (304): a CGI script's output, an error page."""
-        self.keep_alive = request.keep_alive
-        """Whether the connection may serve another request after this one."""
+        self.keep_alive = True
+        """False once the server has decided to end the connection; behind the answer, whether it really goes on."""
         self.allowed: set[str] = set()
         """The methods that handlers have said they would answer, for Allow."""
         self.bytes_in = request.head_bytes

@@ -96,4 +96,4 @@ def drops_connection(status: int) -> bool:
 
 def has_no_body(status: int) -> bool:
     """Whether an answer with this status never carries content (RFC 9110 6.4.1)."""
-    return status < 200 or status in _WITHOUT_BODY
+    return 100 <= status < 200 or status in _WITHOUT_BODY

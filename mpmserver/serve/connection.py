@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from mpmserver.core.body import StreamBroken
 from mpmserver.core.exchange import Exchange, Peer
 from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer, fail
@@ -195,7 +196,8 @@ class Connection:
             if keep and isinstance(body, ConnectionBody):
                 keep = await body.discard(DISCARD_MOST)
         except (OSError, TimedOut) as error:
-            last.notes["send-error"] = error
+            if not isinstance(error, StreamBroken):
+                last.notes["send-error"] = error
             last.keep_alive = keep = False
         finally:
             self._log(last, started)

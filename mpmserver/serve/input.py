@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 READ_SIZE = 65536
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+DISCARD_MOST = 1 << 20
+"""Bytes of an unread request body that are read to keep a connection; more is answered by closing it."""
 
 
 class NoRequestBody:
@@ -115,29 +117,36 @@ class ConnectionBody:
             raise
         except HTTPError as error:
             self.failed = True
-            raise BodyError(error.status, BodyError.BROKEN) from error
+            raise _broken(error) from error
         except OSError as error:
             self.failed = True
+            if self.exchange is not None:
+                self.exchange.status = 400  # nobody is left to be told, but the log is
             raise ClientGone(*error.args) from None
         if data:
             self.received += len(data)
             self._check_limit()
         return data
 
-    async def discard(self, most: int) -> bool:
-        """Read and forget what is left, at most `most` bytes; True where the next request can follow."""
-        if self.failed:
+    def can_be_skipped(self, read_meanwhile: bool = False) -> bool:
+        """Whether the next request can be found behind this body, by reading no more than `DISCARD_MOST` bytes.
+
+        `read_meanwhile`: who answers may still read it while it is answered.
+        """
+        if self.failed or self._continue:
             return False
-        if self.done:
-            return True
-        if self._continue:
-            return False
-        if self._decoder is None and self._rest > most:
-            return False
+        return read_meanwhile or self._rest <= DISCARD_MOST
+
+    async def discard(self) -> bool:
+        """Read and forget what is left, if that isn't too much; True where the next request can follow."""
+        if not self.can_be_skipped():
+            return self.done and not self.failed
+        connection = self._connection
+        most = connection.received + DISCARD_MOST
         try:
-            while not self.done and most > 0:
-                most -= len(await self.read(READ_SIZE))
-        except (HTTPError, OSError, TimedOut):
+            while not self.done and connection.received < most:
+                await self.read(READ_SIZE)
+        except (HTTPError, OSError):
             return False
         return self.done
 
@@ -201,6 +210,13 @@ class ConnectionBody:
             raise BodyError(400, BodyError.CUT_SHORT)
         connection.note_received(len(data))
         return data
+
+
+def _broken(error: HTTPError) -> BodyError:
+    """What the decoder has against a body, as handlers know it; the log lines come with it."""
+    broken = BodyError(error.status, BodyError.BROKEN)
+    broken.message, broken.log, broken.level, broken.log_more = error.message, error.log, error.level, error.log_more
+    return broken
 
 
 def request_body(connection: Connection, request: Request) -> RequestBody:

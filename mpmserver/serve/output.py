@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream, Unmeasured
+from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
 from mpmserver.core.names import full_content_type, server_header
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
 from mpmserver.http.headers import Headers
-from mpmserver.http.status import drops_connection, has_no_body, status_line
+from mpmserver.http.status import has_no_body, status_line
+from mpmserver.serve.persistence import persistence
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.serve.connection import Connection
-
 
 
 class Sender:
@@ -38,6 +38,8 @@ class Sender:
     async def send(self) -> None:
         """Send head and body; raises OSError or TimedOut where the client is gone, after closing the body."""
         body = self.response.body
+        if self.x.protocol == "HTTP/0.9":
+            self.x.keep_alive = False
         try:
             if isinstance(body, Stream):
                 await self._send_stream(body)
@@ -94,7 +96,6 @@ class Sender:
         if body.raw:
             x.keep_alive = False
             await self._pump(body, await body.read())
-            x.sent_body = 0  # nobody has looked at where its body begins
         elif x.header_only or has_no_body(self.response.status):
             await self._count([self._head(body.total)], 0)
         else:
@@ -113,7 +114,8 @@ class Sender:
                 rest = rest[sent:]
                 if rest and not sent:
                     await body.while_blocked(transport.fd, self.seconds)
-            self.x.sent_body += len(data)
+            if not body.raw:  # nobody looks for where the body of a whole answer begins
+                self.x.sent_body += len(data)
             data = await body.read()
         if self.chunked:
             await self._count([LAST_CHUNK], 0)
@@ -121,14 +123,15 @@ class Sender:
     def _head(self, length: int | None) -> bytes:
         x, response = self.x, self.response
         status = response.status
-        connection = self._persistence(status, length)
+        decided = persistence(x, response, length, self.connection.stopping)
+        x.keep_alive, self.chunked = decided.keep, decided.chunked
         lines = [
-            f"HTTP/1.1 {response.reason or status_line(status)}",
+            f"{decided.version} {response.reason or status_line(status)}",
             f"Date: {x.world.dates.http_date(int(x.request_time))}",
             f"Server: {server_header(x.world.site)}",
         ]
         lines += [f"{name}: {value}" for name, value in self._fields(status, length)]
-        lines += connection
+        lines += decided.lines
         lines += self._content_fields(status)
         x.notes["sent-head"] = lines
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
@@ -173,36 +176,22 @@ class Sender:
         fields = x.err_headers_out.copy()
         for name, value in x.headers_out.items():
             fields.add(name, value)
-        for name in ("Date", "Server"):
+        for name in ("Date", "Server", "Connection"):
             fields.unset(name)
+        varies = _one_vary(fields.get_all("Vary")) if "Vary" in fields and "force-no-vary" not in x.env else ""
+        if varies:
+            fields.set("Vary", varies)
+        else:
+            fields.unset("Vary")
         return fields
 
-    def _persistence(self, status: int, length: int | None) -> list[str]:
-        """Decide whether the connection goes on, and how the end of the body is told; the lines that say so."""
-        x, request = self.x, self.x.request
-        limits = x.server[CoreServer]
-        old = request.version < (1, 1) or "force-response-1.0" in x.env
-        ends = length is not None or has_no_body(status) or x.header_only
-        keep = x.keep_alive and limits.keep_alive and "nokeepalive" not in x.env and not drops_connection(status)
-        used = self.connection.peer.keepalives
-        if limits.max_keep_alive_requests and used >= limits.max_keep_alive_requests:
-            keep = False
-        if self.connection.stopping:
-            keep = False
-        lines: list[str] = []
-        body = self.response.body
-        to_the_end = isinstance(body, Unmeasured) and body.to_the_end and not keep
-        if not ends and not old and not to_the_end:
-            self.chunked = True
-        keep = keep and (ends or self.chunked)
-        x.keep_alive = keep
-        if not keep:
-            lines.append("Connection: close")
-        elif request.keep_alive_asked:
-            left = limits.max_keep_alive_requests - used
-            most = f", max={left}" if limits.max_keep_alive_requests else ""
-            lines.append(f"Keep-Alive: timeout={int(limits.keep_alive_timeout)}{most}")
-            lines.append("Connection: Keep-Alive")
-        if self.chunked:
-            lines.append("Transfer-Encoding: chunked")
-        return lines
+
+def _one_vary(values: list[str]) -> str:
+    """All that Vary fields name, each once; "*" where one of them says so. (fixup_vary)"""
+    names: dict[str, str] = {}
+    for name in (part.strip() for value in values for part in value.split(",")):
+        if name == "*":
+            return "*"
+        if name:
+            names.setdefault(name.lower(), name)
+    return ", ".join(names.values())

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from tests.live_server import free_port, wait_until
-from tests.require import require_file, require_tool
+from tests.require import require_file, require_library, require_tool
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = ("Makefile", "pyproject.toml", "README.md", "mpmserver", "conf", "htdocs", "cgi-bin", "logs", "tools", "docs")
@@ -204,7 +204,7 @@ def test_make_help_lists_every_command(checkout: Path) -> None:
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The wheel, and nothing of the checkout, unpacked where an import finds it."""
-    pytest.importorskip("hatchling")
+    require_library("hatchling")
     built = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
     wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built), str(PROJECT)]

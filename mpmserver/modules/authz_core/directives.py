@@ -49,7 +49,12 @@ def add_container(build: Build, arguments: str) -> None:
         build.fail(f"{name} directive contains no authorization directives")
     if inner.negate and not outer.all_of:
         build.fail(f"{name} directive has no effect in {outer.name} directive")
-    outer.children.extend(_each_denied(inner) if inner.negate else [inner])
+    if inner.negate:
+        outer.children.extend(_each_denied(inner))
+    elif inner.all_of == outer.all_of:
+        outer.children.extend(inner.children)
+    else:
+        outer.children.append(inner)
 
 
 def _each_denied(container: Requirement) -> list[Requirement]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mpmserver.core.ranges import meets_conditions
 from mpmserver.http.dates import parse_http_date
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.status import LINES
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -81,13 +82,20 @@ class ScriptHead:
 
     @property
     def status_line(self) -> str | None:
-        """Number and phrase as they are sent, where the script gave both."""
+        """Number and phrase as they are sent; None where the script said nothing, or the number alone for a known one.
+
+        What is no three-digit number goes out as 500, though it is logged as it is.
+        """
         line = self.status
-        return line if line is not None and len(line) > 3 and line[3] == " " and line[:3].isdecimal() else None
+        if line is None:
+            return None
+        if len(line) < 3 or not line[:3].isdecimal() or line[0] == "0" or line[3:4] not in ("", " "):
+            return LINES[500]
+        return line if len(line) > 3 else LINES.get(int(line)) or f"{line} "
 
 
 def apply_head(x: Exchange, head: ScriptHead) -> None:
-    """Put a script's fields where the answer takes them from; raises HTTPError 304 or 412 by the request's conditions."""
+    """Put a script's fields where the answer takes them from; raises HTTPError 304 or 412 as the request asks."""
     kept = x.err_headers_out
     cookies = kept.get_all("Set-Cookie")
     if head.status is not None:

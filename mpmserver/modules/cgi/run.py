@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import BodyError, Response, Stream
+from mpmserver.core.body import BodyError, Response, Stream, StreamBroken
 from mpmserver.core.module import InternalRedirect
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.status import LINES
+from mpmserver.http.status import has_no_body
 from mpmserver.modules.cgi.head import ScriptHead, apply_head
 from mpmserver.modules.cgi.script import Listeners, Script
 from mpmserver.modules.cgi.settings import CgiDir
@@ -79,7 +79,7 @@ class Run:
     async def _read_head(self, head: ScriptHead) -> None:
         """Pump until the script's head is complete, or never will be; raises HTTPError 504."""
         script, output = self.script, bytearray()
-        while not head.decided:
+        while True:
             output += script.output.take()
             head.feed(output)
             if head.decided or (script.ended and not len(script.output)):
@@ -141,8 +141,9 @@ class Run:
         length = len(script.output) if script.ended else None
         if TRUST_LENGTH in x.env and given is not None and given.isdecimal():
             length = int(given)
-        known = 100 <= x.status <= 599
-        return Response(x.status, ScriptOutput(self, length), head.status_line if known else LINES[500])
+        if has_no_body(x.status):
+            x.content_type = None
+        return Response(x.status, ScriptOutput(self, length), head.status_line)
 
     # What is said about it
 
@@ -161,6 +162,17 @@ class Run:
         if self._words.says_timeout:
             message = f"AH01220: Timeout waiting for output from CGI script {self._path}"
             self.x.server.log(Level.WARN, self._words.module, message, self.x)
+
+    def silent_body(self) -> StreamBroken:
+        """Say so where the answer had begun."""
+        cause = "(70007)The timeout specified has expired: AH00574: ap_content_length_filter: apr_bucket_read() failed"
+        self.x.server.log(Level.ERROR, "core", cause, self.x)
+        return StreamBroken("the script fell silent")
+
+    def broken_body(self, error: BodyError) -> StreamBroken:
+        """The request's body broke off when the answer had begun."""
+        self.log_body(error)
+        return StreamBroken("the request's body could not be read")
 
     def _log(self, message: str) -> None:
         self.x.server.log(Level.ERROR, self._words.module, message, self.x)
@@ -181,7 +193,7 @@ class ScriptOutput(Stream):
         if self._left is None:
             return data
         if not data and self._left:
-            raise ConnectionAbortedError("the script's output was shorter than announced")
+            raise StreamBroken("the script's output was shorter than announced")
         data = data[: self._left]
         self._left -= len(data)
         return data
@@ -195,10 +207,11 @@ class ScriptOutput(Stream):
                 await script.pump()
         except TimedOut:
             self._run.log_silence()
-            raise
+            if self.raw:
+                raise
+            raise self._run.silent_body() from None
         except BodyError as error:
-            self._run.log_body(error)
-            raise ConnectionAbortedError("the request's body could not be read") from None
+            raise self._run.broken_body(error) from None
         return script.output.take()
 
     async def while_blocked(self, fd: int, seconds: float) -> None:
@@ -206,8 +219,7 @@ class ScriptOutput(Stream):
             while not await self._run.script.pump(blocked_on=fd, seconds=seconds):
                 pass
         except BodyError as error:
-            self._run.log_body(error)
-            raise ConnectionAbortedError("the request's body could not be read") from None
+            raise self._run.broken_body(error) from None
 
     async def finish(self) -> None:
         await self._run.script.finish()

@@ -109,7 +109,7 @@ class Script:
         kind = TimeoutClass.SCRIPT
         if body:
             left = self._body.seconds_left()
-            if left < limit:
+            if left <= limit:
                 kind, limit = TimeoutClass.BODY, left
         try:
             return await ready(reads, writes, kind, limit, hangups)
@@ -177,14 +177,12 @@ class Script:
             self._stderr = -1
         lines = (self._message + data).split(b"\n")
         self._message = lines.pop()
-        if self._stderr < 0 and self._message:
+        if self._message and (self._stderr < 0 or len(self._message) >= MESSAGE_MOST):
             lines.append(self._message)
             self._message = b""
-        while len(self._message) > MESSAGE_MOST:
-            lines.append(self._message[:MESSAGE_MOST])
-            self._message = self._message[MESSAGE_MOST:]
         for line in lines:
-            self._listeners.message(line.removesuffix(b"\r"))
+            for start in range(0, len(line) or 1, MESSAGE_MOST):
+                self._listeners.message(line[start : start + MESSAGE_MOST].removesuffix(b"\r"))
 
     async def finish(self, keep: int = 0) -> bytes:
         """Let the script come to its end; returns up to `keep` bytes of what it still had to say.

@@ -60,7 +60,8 @@ class ScriptRecord:
             return
         x = self._x
         query = f"?{x.args}" if x.args else ""
-        head = f"%% [{time.strftime('%a %b %d %H:%M:%S %Y')}] {x.method} {x.uri}{query} {x.protocol}\n%% {status} {x.filename}\n"
+        stamp = time.strftime("%a %b %d %H:%M:%S %Y")
+        head = f"%% [{stamp}] {x.method} {x.uri}{query} {x.protocol}\n%% {status} {x.filename}\n"
         with contextlib.suppress(OSError):  # a log that can't be written stops no request
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:

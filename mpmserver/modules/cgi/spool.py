@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import IO
-
 IN_MEMORY = 1 << 20
 PIECE = 65536
 
@@ -15,7 +13,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._memory = bytearray()
-        self._file: IO[bytes] | None = None
+        self._fd = -1
         self._read_at = 0
         self._write_at = 0
 
@@ -24,13 +22,14 @@ class Spool:
 
     def put(self, data: bytes) -> None:
         """Append; raises OSError where the disk is full."""
-        if self._file is None and len(self._memory) + len(data) <= IN_MEMORY:
+        if self._fd < 0 and len(self._memory) + len(data) <= IN_MEMORY:
             self._memory += data
             return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()
+        if self._fd < 0:
+            self._fd, name = tempfile.mkstemp(prefix="mpmserver-")
+            os.unlink(name)
         while data:
-            written = os.pwrite(self._file.fileno(), data, self._write_at)
+            written = os.pwrite(self._fd, data, self._write_at)
             self._write_at += written
             data = data[written:]
 
@@ -44,9 +43,9 @@ class Spool:
             data = bytes(self._memory)
             self._memory.clear()
             return data
-        if self._file is None:
+        if self._fd < 0:
             return b""
-        data = os.pread(self._file.fileno(), min(PIECE, self._write_at - self._read_at), self._read_at)
+        data = os.pread(self._fd, min(PIECE, self._write_at - self._read_at), self._read_at)
         self._read_at += len(data)
         if self._read_at == self._write_at:
             self.close()
@@ -54,7 +53,7 @@ class Spool:
 
     def close(self) -> None:
         """Release the file; what was in it is gone."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
             self._read_at = self._write_at = 0

@@ -242,7 +242,7 @@ ITEMS: Final[Mapping[str, Maker]] = {
     "q": _plain(_query),
     "r": _plain(_request_line),
     "R": _plain(_handler),
-    "s": _plain(lambda x: str(x.status)),
+    "s": _plain(lambda x: str(x.status or "-")),
     "S": _plain(lambda x: str(x.first.bytes_in + x.last.bytes_out)),
     "t": _time,
     "T": _one_of(_DURATIONS),

@@ -170,12 +170,12 @@ def test_levels(tmp_path: Path, config: str, module: str, level: Level, written:
 
 
 def test_levels_of_a_section(tmp_path: Path) -> None:
-    made, sink = logging_world(tmp_path, "LogLevel core:error\n<Location /a>\nLogLevel debug m:error\n</Location>\n")
+    made, sink = logging_world(tmp_path, "LogLevel core:error\n<Location /a>\nLogLevel debug mime:error\n</Location>\n")
     x = request(made)
     x.settings = made.site.main.merge((*x.settings.sections, *made.site.main.locations))
-    for module, level in (("other", Level.DEBUG), ("m", Level.WARN), ("core", Level.WARN)):
+    for module, level in (("other", Level.DEBUG), ("mime", Level.WARN), ("core", Level.WARN)):
         made.site.main.log(level, module, f"<{module}>", x)
-    assert re.findall(r"<\w+>", sink.text) == ["<other>"]
+    assert re.findall(r"<\w+>", sink.text) == ["<other>", "<core>"]
 
 
 NO_MESSAGE = "main ErrorLogFormat must contain message format string '%M'"

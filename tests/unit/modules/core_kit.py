@@ -18,6 +18,7 @@ from mpmserver.http.head import parse_head
 from mpmserver.modules import core, http, unixd
 from mpmserver.modules.so import Catalog
 from mpmserver.mpm import prefork
+from mpmserver.serve.input import NO_REQUEST_BODY, NoRequestBody
 
 BASE = "ServerName localhost\nListen 127.0.0.1:80\nErrorLog error.log\n"
 
@@ -26,7 +27,7 @@ class SomeModules:
     """A catalog of a few modules, so that a test depends on no others."""
 
     default_mpm = "prefork"
-    mpms = ("prefork",)
+    mpms: tuple[str, ...] = ("prefork",)
 
     def __init__(self, *modules: Any) -> None:
         found = (core.MODULE, http.MODULE, unixd.MODULE, *modules)
@@ -78,20 +79,7 @@ class ListLog:
         return True
 
 
-class NoBody:
-    """The body of a request without one."""
-
-    length: int | None = 0
-    fd = -1
-
-    async def read(self, count: int) -> bytes:
-        return b""
-
-    async def read_now(self, count: int) -> bytes | None:
-        return b""
-
-
-class OneBody(NoBody):
+class OneBody(NoRequestBody):
     """A body in one piece."""
 
     def __init__(self, data: bytes) -> None:
@@ -125,7 +113,7 @@ class TestSite:
         request = parse_head(head.encode("latin-1"), hosts.default.head_limits)
         peer = Peer(("127.0.0.1", 80), ("127.0.0.1", 12345))
         server = hosts.choose(request.host, request.uri.path_raw)
-        x = Exchange(request, peer, server, OneBody(body) if body else NoBody(), self.world)
+        x = Exchange(request, peer, server, OneBody(body) if body else NO_REQUEST_BODY, self.world)
         x.uri, x.args = request.uri.path_raw, request.uri.query
         x.hostname, x.port = request.host, request.port
         return _run(_answered(x))
