@@ -34,13 +34,13 @@ test: $(VENV)/.test ## Set up and run every test (PYTEST_ARGS="-k listing" to ch
 
 check: style types layers ## Style, types and layers: ruff, mypy --strict, import-linter.
 
-style: $(VENV)/.dev
+style: $(VENV)/.dev ## ... ruff alone.
 	$(PY) -m ruff check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## ... mypy alone.
 	$(PY) -m mypy
 
-layers: $(VENV)/.dev
+layers: $(VENV)/.dev ## ... import-linter alone.
 	$(VENV)/bin/lint-imports
 
 differential: $(VENV)/.test ## Compare with Apache httpd, request by request.

@@ -16,7 +16,7 @@ from mpmserver.commands.options import HelpWanted, Options, UsageError, help_tex
 WORDS = {
     "init": ("mpmserver.site", "init"),
     "serve": ("mpmserver.site", "serve"),
-    "convert": ("mpmserver.config.convert", "main"),
+    "convert": ("mpmserver.commands.convert", "main"),
 }
 AT_ONCE = {
     "v": ("about", "version"),

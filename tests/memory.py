@@ -63,7 +63,8 @@ class MemoryTransport:
         self.fd = -1
         self.blocking = True
         self.pieces = pieces
-        self.sent = bytearray()
+        self.output = bytearray()
+        self.sent = 0
         self.closed = False
 
     def recv_now(self, count: int) -> bytes | None:
@@ -81,20 +82,17 @@ class MemoryTransport:
         return self.recv_now(count) or b""
 
     async def send(self, pieces: list[bytes], seconds: float, more: bool = False) -> int:
-        for piece in pieces:
-            self.sent += piece
-        return sum(map(len, pieces))
+        return sum(self.send_now(piece) for piece in pieces)
 
     def send_now(self, data: bytes | memoryview) -> int:
-        self.sent += data
+        self.output += data
+        self.sent += len(data)
         return len(data)
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         import os
 
-        data = os.pread(fd, count, offset)
-        self.sent += data
-        return len(data)
+        return self.send_now(os.pread(fd, count, offset))
 
     def interrupt(self, how: int) -> None: ...
     def shutdown_write(self) -> None: ...
@@ -145,7 +143,7 @@ def exchange(made: World, *pieces: bytes) -> bytes:
         step = connection.arrived(transport.recv_now(65536) or b"")
         if (step if isinstance(step, Outcome) else _drive(step)) is Outcome.CLOSED:
             break
-    return bytes(transport.sent)
+    return bytes(transport.output)
 
 
 def get(made: World, path: str, *headers: str, method: str = "GET", body: bytes = b"") -> Answer:

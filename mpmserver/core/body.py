@@ -128,6 +128,11 @@ class Stream(Body):
     def length(self) -> int | None:
         return self.total
 
+    @property
+    def ready(self) -> bool:
+        """True where `read` has something without waiting: the head may wait for it, to be sent in one go."""
+        return False
+
     async def read(self) -> bytes:
         """Return the next bytes, or b"" at the end; may wait."""
         raise EOFError("a stream must say how it is read")

@@ -212,8 +212,9 @@ async def fail(x: Exchange, error: HTTPError) -> Exchange:
     target = errors.prepare(x, error)
     if target is None:
         return x
-    new = redirected(x, target, error_document=True)
+    new = x
     try:
+        new = redirected(x, target, error_document=True)
         outcome = await phases(new)
         while isinstance(outcome, InternalRedirect):
             new = redirected(new, outcome.uri)
@@ -227,7 +228,6 @@ async def fail(x: Exchange, error: HTTPError) -> Exchange:
         raise
     except Exception:
         return errors.recursive(x, new, crashed(new))
-    if response is None or (response.status == 200 and new.status == 200):
-        response = response or Response(error.status)
-    response.status = new.status if response.status == 200 else response.status
+    if response.status == 200:
+        response.status = new.status
     return _answered(new, response)

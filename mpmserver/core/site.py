@@ -86,8 +86,8 @@ class Server:
         layers = [main] if not self.is_virtual else [main, config]
         self.tables = _finish(site.server_kinds, [layer.tables for layer in layers])
         core = self[CoreServer]
-        self.name_bytes = f"{core.server_name or ''}:{core.server_port}".encode()
-        """What the scoreboard calls it."""
+        self.name_bytes = (core.server_name or "").encode()
+        """What the scoreboard calls it; the connection adds its port."""
         self.head_limits = HeadLimits(
             line=core.limit_request_line,
             fields=core.limit_request_fields,

@@ -1,6 +1,7 @@
 """mod_logio: bytes on the wire for access logs (%I, %O, %S) and the time to the first byte (%^FB).
 
-The counting itself is the connection's; this module is what LoadModule names and where LogIOTrackTTFB lives.
+The counting itself is the connection's; this module is what LoadModule names and where LogIOTrackTTFB lives. A
+request whose section has it on carries a note by which the sender knows to look at the clock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_ALL, Directive, Shape
 from mpmserver.config.settings import Settings, setting
-from mpmserver.core.module import Module
+from mpmserver.core.exchange import Exchange
+from mpmserver.core.module import Hook, Module, Phase
 
 
 @dataclass(slots=True)
@@ -24,6 +26,10 @@ def _track(build: Build, on: bool) -> None:
     build.dir(LogioDir).track_first_byte = on
 
 
+def _mark(x: Exchange) -> None:
+    x.notes["track-first-byte"] = True
+
+
 MODULE = Module(
     "logio",
     directives=(
@@ -31,5 +37,6 @@ MODULE = Module(
             "LogIOTrackTTFB", Shape.FLAG, OR_ALL, _track, "Set to 'ON' to enable tracking time to first byte"
         ),
     ),
+    hooks=(Hook(Phase.FIXUP, _mark, applies=lambda settings: settings[LogioDir].track_first_byte),),
     dir_settings=LogioDir,
 )

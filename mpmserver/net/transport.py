@@ -28,6 +28,8 @@ class Transport(Protocol):
 
     fd: int
     blocking: bool
+    sent: int
+    """Bytes that the kernel has taken since the connection began."""
 
     def recv_now(self, count: int) -> bytes | None:
         """Return what has arrived, b"" at the end of the stream, None where one would have to wait."""
@@ -60,12 +62,13 @@ class Transport(Protocol):
 class PlainTransport:
     """A TCP (or Unix) socket without encryption."""
 
-    __slots__ = ("_receive_seconds", "_send_seconds", "blocking", "fd", "socket")
+    __slots__ = ("_receive_seconds", "_send_seconds", "blocking", "fd", "sent", "socket")
 
     def __init__(self, sock: socket.socket, blocking: bool) -> None:
         self.socket = sock
         self.fd = sock.fileno()
         self.blocking = blocking
+        self.sent = 0
         self._receive_seconds = -1.0
         self._send_seconds = -1.0
         sock.setblocking(blocking)
@@ -110,15 +113,18 @@ class PlainTransport:
                 await self._wait_to_write(seconds)
                 continue
             missing -= sent
+            self.sent += sent
             if missing:
                 rest = _after(rest, sent)
         return total
 
     def send_now(self, data: bytes | memoryview) -> int:
         try:
-            return self.socket.send(data, _NO_SIGNAL | socket.MSG_DONTWAIT)
+            sent = self.socket.send(data, _NO_SIGNAL | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
+        self.sent += sent
+        return sent
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         if self.blocking:
@@ -133,6 +139,7 @@ class PlainTransport:
             if not sent:
                 break
             done += sent
+            self.sent += sent
         return done
 
     def shutdown_write(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mpmserver.core.exchange import Exchange
@@ -15,10 +16,17 @@ from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody, request_body
 if TYPE_CHECKING:
     from mpmserver.serve.connection import Connection
 
+_PROTOCOL = re.compile(r"HTTP/([0-9])\.([0-9])")
+
 
 def open_exchange(connection: Connection, request: Request) -> Exchange:
     """Return the Exchange of a request; raises HTTPError 400 where its Host fits no virtual host strictly."""
-    server = connection.hosts.choose(request.host, request.uri.path_raw)
+    try:
+        server = connection.hosts.choose(request.host, request.uri.path_raw)
+    except HTTPError as error:
+        error.request_line, error.method, error.target = request.request_line, request.method, request.target
+        error.protocol, error.headers_in = request.protocol, request.headers
+        raise
     body = request_body(connection, request)
     x = Exchange(request, connection.peer, server, body, connection.world)
     if isinstance(body, ConnectionBody):
@@ -39,7 +47,7 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
         method=method,
         target=error.target or "/",
         protocol=error.protocol or "HTTP/1.0",
-        version=(1, 0) if error.protocol is None else (1, 1),
+        version=_version(error.protocol),
         headers=headers,
         request_line=error.request_line or "-",
         head_bytes=connection.received,
@@ -57,3 +65,8 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     x.status = error.status
     return x
 
+
+def _version(protocol: str | None) -> tuple[int, int]:
+    """The version of a protocol as written; HTTP/1.0 where nothing readable was."""
+    match = _PROTOCOL.fullmatch(protocol or "")
+    return (int(match[1]), int(match[2])) if match else (1, 0)

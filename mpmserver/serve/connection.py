@@ -50,8 +50,6 @@ LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 2.0
 TURN = 32
 """So many pipelined requests are answered in a row, then the connection queues behind the others."""
-DISCARD_MOST = 1 << 20
-"""Bytes of an unread request body that are read to keep a connection; more is answered by closing it."""
 
 
 class Outcome(enum.Enum):
@@ -67,7 +65,10 @@ Step = Coroutine[Any, Any, Outcome] | Outcome
 class Connection:
     """See the module's docstring."""
 
-    __slots__ = ("_deadline", "_logged", "buffer", "fd", "hosts", "listener", "peer", "received", "transport", "worker", "world")
+    __slots__ = (
+        "_deadline", "_logged", "_logged_out", "buffer", "fd", "hosts", "listener", "peer", "received", "transport",
+        "worker", "world",
+    )  # fmt: skip
 
     def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
         self.world = world
@@ -82,6 +83,8 @@ class Connection:
         self.received = 0
         self._logged = 0
         """How many of the received bytes belong to requests that have been logged (%I)."""
+        self._logged_out = 0
+        """The same of the bytes sent (%O)."""
         self._deadline: HeadDeadline | None = None
         worker.connected()
 
@@ -159,7 +162,7 @@ class Connection:
         except (OSError, TimedOut):
             self.close()
             return Outcome.CLOSED
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing that a request does may end its thread
             message = traceback.format_exc().rstrip()
             self.hosts.default.log(Level.ERROR, "core", f"[client {self.peer.remote[0]}] {message}")
             self.close()
@@ -177,7 +180,9 @@ class Connection:
             return await self._refuse(error)
         self._deadline = None
         self.worker.request(
-            self.peer.remote[0].encode(), x.server.name_bytes, request.request_line.encode("latin-1", "replace")
+            self.peer.remote[0].encode(),
+            b"%b:%d" % (x.server.name_bytes, self.peer.local[1]),
+            request.request_line.encode("latin-1", "replace"),
         )
         try:
             last = await deliverable(await answer(x))
@@ -190,16 +195,18 @@ class Connection:
     async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
         """Send the answer, log it, and make the connection fit for the next request."""
         body = x.body
+        keep = False
         try:
             await Sender(self, last).send()
-            keep = last.keep_alive
-            if keep and isinstance(body, ConnectionBody):
-                keep = await body.discard(DISCARD_MOST)
+            keep = last.keep_alive and (not isinstance(body, ConnectionBody) or await body.discard())
+        except StreamBroken:
+            pass  # whoever raised it has said why in the error log; the client sees a body that ends too early
         except (OSError, TimedOut) as error:
-            if not isinstance(error, StreamBroken):
-                last.notes["send-error"] = error
-            last.keep_alive = keep = False
+            last.notes["send-error"] = error
+        except Exception:  # noqa: BLE001 - a bug in a body costs its connection and nothing else
+            last.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), last)
         finally:
+            last.keep_alive = keep
             self._log(last, started)
         self.peer.keepalives += 1
         return keep
@@ -222,11 +229,13 @@ class Connection:
         first.notes["duration"] = elapsed
         used = self.received - len(self.buffer)
         first.bytes_in, self._logged = used - self._logged, used
-        first.last = last
+        sent = self.transport.sent
+        last.bytes_out, self._logged_out = sent - self._logged_out, sent
+        first.last, first.keep_alive = last, last.keep_alive
         try:
             for step in first.plan.log:
                 step.function(first)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what can't be logged is said in the error log
             first.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), first)
         first.finish()
         self.worker.done(last.bytes_out, elapsed)
@@ -250,6 +259,8 @@ class Connection:
             except TimedOut:
                 self._too_slow()
                 return None
+            except OSError:
+                data = b""  # reset: what there is of the request is logged all the same, as in Apache
             if not data:
                 return self._cut_short(blank)
             buffer += data

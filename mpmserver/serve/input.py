@@ -8,9 +8,10 @@ cheaply the connection closes. What can't be read is a BodyError, whose cause a 
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import BodyError, ClientGone, RequestBody
+from mpmserver.core.body import BodyError, RequestBody
 from mpmserver.core.settings import CoreDir, Level
 from mpmserver.http.chunked import ChunkedDecoder
 from mpmserver.http.errors import HTTPError
@@ -120,9 +121,7 @@ class ConnectionBody:
             raise _broken(error) from error
         except OSError as error:
             self.failed = True
-            if self.exchange is not None:
-                self.exchange.status = 400  # nobody is left to be told, but the log is
-            raise ClientGone(*error.args) from None
+            raise BodyError(400, f"({error.errno}){os.strerror(error.errno or 0)}") from None
         if data:
             self.received += len(data)
             self._check_limit()

@@ -7,6 +7,7 @@ ends with the connection for HTTP/1.0.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
@@ -69,24 +70,19 @@ class Sender:
         """Send bytes, and count them for the log."""
         if not pieces:
             return
-        sent = await self.connection.transport.send(pieces, self.seconds, more)
-        self.x.bytes_out += sent
         self.x.sent_body += of_body
+        await self.connection.transport.send(pieces, self.seconds, more)
 
     async def _send_file(self, body: OpenFile, pieces: list[bytes]) -> None:
-        x = self.x
+        self.x.sent_body += body.length  # all of it, also where the client leaves, as Apache counts for %b
         for piece in body.pieces:
             if isinstance(piece, bytes):
                 pieces.append(piece)
-                x.sent_body += len(piece)
                 continue
             await self._count(pieces, 0, more=True)
             pieces = []
             offset, count = piece
-            sent = await self.connection.transport.sendfile(body.fd, offset, count, self.seconds)
-            x.bytes_out += sent
-            x.sent_body += sent
-            if sent < count:
+            if await self.connection.transport.sendfile(body.fd, offset, count, self.seconds) < count:
                 raise ConnectionAbortedError("the file became shorter while it was sent")
         await self._count(pieces, 0)
 
@@ -99,7 +95,8 @@ class Sender:
         elif x.header_only or has_no_body(self.response.status):
             await self._count([self._head(body.total)], 0)
         else:
-            await self._count([] if x.protocol == "HTTP/0.9" else [self._head(body.total)], 0, more=True)
+            head = [] if x.protocol == "HTTP/0.9" else [self._head(body.total)]
+            await self._count(head, 0, more=body.ready)
             await self._pump(body, await body.read())
         await body.finish()
 
@@ -108,14 +105,13 @@ class Sender:
         transport = self.connection.transport
         while data:
             rest = memoryview(encode_chunk(data) if self.chunked else data)
-            self.x.bytes_out += len(rest)
+            if not body.raw:  # nobody looks for where the body of a whole answer begins
+                self.x.sent_body += len(data)
             while rest:
                 sent = transport.send_now(rest)
                 rest = rest[sent:]
                 if rest and not sent:
                     await body.while_blocked(transport.fd, self.seconds)
-            if not body.raw:  # nobody looks for where the body of a whole answer begins
-                self.x.sent_body += len(data)
             data = await body.read()
         if self.chunked:
             await self._count([LAST_CHUNK], 0)
@@ -134,6 +130,8 @@ class Sender:
         lines += decided.lines
         lines += self._content_fields(status)
         x.notes["sent-head"] = lines
+        if "track-first-byte" in x.notes:
+            x.first.notes["first-byte"] = int((time.time() - x.first.request_time) * 1_000_000)
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def _fields(self, status: int, length: int | None) -> list[tuple[str, str]]:

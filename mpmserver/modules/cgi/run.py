@@ -188,6 +188,10 @@ class ScriptOutput(Stream):
         self._run = run
         self._left = total
 
+    @property
+    def ready(self) -> bool:
+        return len(self._run.script.output) > 0
+
     async def read(self) -> bytes:
         data = await self._next()
         if self._left is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+
 IN_MEMORY = 1 << 20
 PIECE = 65536
 

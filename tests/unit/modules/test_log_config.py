@@ -63,7 +63,10 @@ def line_of(tmp_path: Path, form: str, *pieces: bytes, also: str = "") -> str:
     return line[:-1]
 
 
-PLAIN = b'GET /a.txt?q=1 HTTP/1.1\r\nHost: x.example:99\r\nUser-Agent: ag"ent\\\xc3\xa9\tx\r\nCookie: a=1; FOO= b r ;c=x=y\r\n\r\n'
+PLAIN = (
+    b'GET /a.txt?q=1 HTTP/1.1\r\nHost: x.example:99\r\nUser-Agent: ag"ent\\\xc3\xa9\tx\r\n'
+    b"Cookie: a=1; FOO= b r ;c=x=y\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +140,10 @@ def test_each_request_of_a_connection_counts_its_own_bytes(tmp_path: Path) -> No
     last = b"GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     exchange(made, first + second + last)
     assert lines(kept) == [f"{len(first)} 0 +\n", f"{len(second)} 1 +\n", f"{len(last)} 1 -\n"]
+
+
+def test_time_to_the_first_byte(tmp_path: Path) -> None:
+    assert int(line_of(tmp_path, "%^FB", PLAIN, also="LogIOTrackTTFB On")) >= 0
 
 
 def test_first_and_last_request_of_a_redirect(tmp_path: Path) -> None:
@@ -225,7 +232,10 @@ COUNT = "LogFormat takes 1-2 arguments, a log format string (see docs) and an op
         ("CustomLog logs/a common foo", "error in condition clause"),
         ("CustomLog logs/a common envx=1", "error in condition clause"),
         ("BufferedLogs x", "BufferedLogs must be On or Off"),
-        ("<VirtualHost *:1>\nGlobalLog logs/a %h\n</VirtualHost>", "GlobalLog cannot occur within <VirtualHost> section"),
+        (
+            "<VirtualHost *:1>\nGlobalLog logs/a %h\n</VirtualHost>",
+            "GlobalLog cannot occur within <VirtualHost> section",
+        ),
         ("<Directory />\nCustomLog logs/a %h\n</Directory>", "CustomLog not allowed in <Directory> context"),
         ("TransferLog a b", "TransferLog takes one argument, the filename of the access log"),
     ],
@@ -255,7 +265,10 @@ def test_format_error_is_a_value_error() -> None:
 
 
 def test_log_ids_are_those_of_the_error_log(tmp_path: Path) -> None:
-    made, kept = logging_world(tmp_path, "ErrorDocument 403 /a.txt\n<Location /forbidden>\nRequire all denied\n</Location>\nCustomLog logs/x '%L %<L'\n")
+    made, kept = logging_world(
+        tmp_path,
+        "ErrorDocument 403 /a.txt\n<Location /forbidden>\nRequire all denied\n</Location>\nCustomLog logs/x '%L %<L'\n",
+    )
     (tmp_path / "htdocs" / "a.txt").write_text("gone\n")
     for server in made.site.servers:
         server.error_log = SinkErrorLog(server, KeepingSink())

@@ -1,0 +1,61 @@
+"""`mpmserver convert`: the configurations that come with the server there and back, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mpmserver import cli
+from mpmserver.config.node import Node
+from mpmserver.config.syntax import parse_text
+from mpmserver.config.yamlfile import parse_yaml
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+FILES = ("httpd.conf", "extra/httpd-mpm.conf", "extra/httpd-autoindex.conf", "extra/httpd-vhosts.conf")
+
+
+def shape(nodes: tuple[Node, ...]) -> list[object]:
+    """A tree without its lines in the file."""
+    return [(node.name, node.arguments, None if node.children is None else shape(node.children)) for node in nodes]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_there_and_back(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    original = shape(parse_text((CONF / name).read_text(), name))
+    assert cli.main(["convert", str(CONF / name)]) == 0
+    yaml = tmp_path / "site.yaml"
+    yaml.write_text(capfd.readouterr().out)
+    assert shape(parse_yaml(yaml.read_text(), "site.yaml")) == original
+    assert cli.main(["convert", str(yaml)]) == 0
+    assert shape(parse_text(capfd.readouterr().out, "site.conf")) == original
+
+
+def test_what_is_not_utf_8_stays(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    file, yaml = tmp_path / "a.conf", tmp_path / "a.yml"
+    file.write_bytes(b'ServerAdmin "M\xfcller"\n')
+    assert cli.main(["convert", str(file)]) == 0
+    yaml.write_bytes(capfdbinary.readouterr().out)
+    assert cli.main(["convert", str(yaml)]) == 0
+    assert capfdbinary.readouterr().out == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("a.conf", "Listen 80\n<Directory /x>\n", "Syntax error on line 2 of {file}: {file}:2: <Directory> was not closed."),
+        ("a.yaml", "Listen: 80\nAlias: {a: b\n", "Syntax error on line 3 of {file}: not valid YAML"),
+        ("missing.conf", None, "{file}: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told(
+    name: str, text: str | None, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    if text is not None:
+        file.write_text(text)
+    assert cli.main(["convert", str(file)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("mpmserver convert: " + reason.format(file=file))
+    assert told.err.count("\n") == 1
