@@ -131,7 +131,7 @@ class Connection:
         """A client that never sent a request line is logged with 408 and not answered, as in Apache."""
         if not self.peer.keepalives:
             x = failed_exchange(self, HTTPError(408, close=True))
-            x.status = 408
+            x.status, x.keep_alive = 408, False
             self._log(x)
 
     def close(self) -> None:

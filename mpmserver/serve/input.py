@@ -12,10 +12,11 @@ import os
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import BodyError, RequestBody
-from mpmserver.core.settings import CoreDir, Level
+from mpmserver.core.settings import CoreDir, CoreServer, Level
 from mpmserver.http.chunked import ChunkedDecoder
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.framing import Chunked, Length
+from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
 from mpmserver.net.waits import TimedOut, TimeoutClass
 
@@ -184,9 +185,18 @@ class ConnectionBody:
             data = decoder.read(count)
         if decoder.done:
             self._connection.buffer[:0] = decoder.leftover
-            if self.exchange is not None:
-                self.exchange.notes["trailers-in"] = decoder.trailers
+            self._keep_trailers(decoder.trailers)
         return data
+
+    def _keep_trailers(self, trailers: Headers) -> None:
+        """Trailers are noted for the log (%{}^ti); MergeTrailers makes headers of them (RFC 9110 6.5.1 says beware)."""
+        x = self.exchange
+        if x is None or not len(trailers):
+            return
+        x.notes["trailers-in"] = trailers
+        if x.server[CoreServer].merge_trailers:
+            for name, value in trailers.items():
+                x.own_headers_in().add(name, value)
 
     async def _more(self, count: int, wait: bool) -> bytes | None:
         """Return the next raw bytes of the connection; raises BodyError at its end."""

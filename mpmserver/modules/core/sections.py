@@ -155,8 +155,10 @@ def limit(build: Build, arguments: str) -> None:
         method, arguments = take_word(arguments)
         if method == "TRACE" and not excepted:
             build.fail("TRACE cannot be controlled by <Limit>, see TraceEnable")
-        if build.in_htaccess and method not in (*REGISTERED_METHODS, *(build.main(CoreServer).http_methods or ())):
-            build.fail(f"Could not register method '{method}' for {build.name} from .htaccess configuration")
+        if not _is_registered(build, method):
+            if build.in_htaccess:
+                build.fail(f"Could not register method '{method}' for {build.name} from .htaccess configuration")
+            build.main(CoreServer).append("http_methods", method)
         methods.add(_GET_INCLUDES.get(method, method))
     outer = _Methods(frozenset(), True) if build.limited is None else _Methods(build.limited, build.limit_except)
     both = _Methods(frozenset(methods), excepted).within(outer)
@@ -166,6 +168,10 @@ def limit(build: Build, arguments: str) -> None:
         build.fail(f"{build.name}> directive specifies methods already excluded")
     inner = build.enter(build.section, build.name, limited=both.names, limit_except=both.others)
     inner.walk(build.node.children or ())
+
+
+def _is_registered(build: Build, method: str) -> bool:
+    return method in REGISTERED_METHODS or method in (build.main(CoreServer).http_methods or ())
 
 
 def expression_section(build: Build, arguments: str) -> None:

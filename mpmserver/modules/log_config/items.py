@@ -126,7 +126,8 @@ def _server_name(x: Exchange) -> str:
 def _connection_status(x: Exchange) -> str:
     if "send-error" in x.notes:
         return "X"
-    return "+" if x.keep_alive else "-"
+    most = x.server[CoreServer].max_keep_alive_requests
+    return "+" if x.keep_alive and (not most or x.peer.keepalives + 1 < most) else "-"
 
 
 def _keep_alives(x: Exchange) -> str:
