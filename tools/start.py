@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from mpmserver.preflight import Account, folder_trouble, port_trouble
+from mpmserver.process import pidfile
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "conf" / "httpd.conf"
@@ -26,12 +27,10 @@ ANSWER_WITHIN = 15.0  # seconds
 def running(pid_file: Path) -> int | None:
     """The process id of a server that `pid_file` names and that lives, or None."""
     try:
-        pid = int(pid_file.read_text())
-        os.kill(pid, 0)
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
+        pid = pidfile.read(str(pid_file))
+    except (OSError, pidfile.CorruptPidFile):
         return None
-    return pid if b"mpmserver" in command else None
+    return pid if pid is not None and pidfile.is_server(pid) else None
 
 
 def trouble(port: int) -> str | None:

@@ -189,7 +189,9 @@ class Build:
             if place._permitted():
                 place._invoke()
                 applied = Applied(module, directive.name, node.arguments, node.origin)
-                (self.section if self.in_section else self.host).applied.append(applied)
+                self.section.applied.append(applied)
+                if not self.in_section:
+                    self.host.applied.append(applied)
         except ConfigError as error:
             raise error.with_origin(node.origin) from None
 

@@ -194,8 +194,7 @@ def _filled(x: Exchange, form: str, location: str = "") -> str:
 
 
 def _notes(x: Exchange) -> str:
-    notes = x.notes.get("error-notes")
-    return f"{notes}\n" if notes else ""
+    return str(x.notes.get("error-notes") or "")
 
 
 def _expectation(x: Exchange) -> str:

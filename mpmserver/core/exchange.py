@@ -76,6 +76,7 @@ class Exchange:
         "log_id",
         "main",
         "method",
+        "next",
         "no_cache",
         "no_local_copy",
         "notes",
@@ -148,6 +149,8 @@ class Exchange:
         self.response: Response | None = None
         self.filters: list[Filter] = []
         self.prev: Exchange | None = None
+        self.next: Exchange | None = None
+        """The one that it was redirected to."""
         self.main: Exchange | None = None
         self.last: Exchange = self
         """After internal redirects: the Exchange that answered; set on the first one before LOG."""

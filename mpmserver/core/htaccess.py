@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ class _Known:
 
 
 class HtaccessFiles:
-    """The .htaccess files that one process knows; bounded, least recently used first out."""
+    """The .htaccess files that one process knows, whichever thread asks; bounded, the oldest version first out."""
 
     def __init__(self, read_context: ReadContext) -> None:
         self._context = read_context
@@ -69,7 +70,7 @@ class HtaccessFiles:
             if known is None:
                 continue
             if known.error is not None:
-                self._report(x, base + name, known.error)
+                raise self._wrong(x, base + name, base, known.error)
             return known.section
         return None
 
@@ -82,6 +83,10 @@ class HtaccessFiles:
             if error.errno == errno.ENOTDIR:
                 return None
             raise self._unreadable(x, path, directory, error) from None
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+            message = f"AH00554: Access to file {path} denied by server: not a regular file"
+            server.site.main.log(Level.ERROR, "core", message)
+            raise self._unreadable(x, path, directory, OSError(errno.EBADF, ""))
         validator = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         key = (path, server.index, rights)
         known = self._known.get(key)
@@ -99,7 +104,8 @@ class HtaccessFiles:
         validator: Validator,
         known: _Known | None,
     ) -> _Known:
-        settled = time.time_ns() - max(validator[3], validator[4]) > SETTLED_NS
+        *_rest, changed_ns = validator  # any write sets the time of status change, which nobody can set back
+        settled = time.time_ns() - changed_ns > SETTLED_NS
         try:
             with open(path, "rb") as file:
                 text = file.read()
@@ -114,8 +120,8 @@ class HtaccessFiles:
         except ConfigError as error:
             fresh.error = error
         key = (path, server.index, rights)
+        self._known.pop(key, None)
         self._known[key] = fresh
-        self._known.move_to_end(key)
         if len(self._known) > CACHE_SIZE:
             self._known.popitem(last=False)
         return fresh
@@ -138,13 +144,16 @@ class HtaccessFiles:
         build.walk(read_htaccess(text.decode("utf-8", "surrogateescape"), path, self._context))
         return section
 
-    def _report(self, x: Exchange, path: str, error: ConfigError) -> None:
+    def _wrong(self, x: Exchange, path: str, directory: str, error: ConfigError) -> HTTPError:
+        """Say what is wrong in the file, and in which line; the request's file name ends at its directory, as Apache's."""
+        x.filename, x.path_info = directory, ""
         line = f" (line {error.origin.line})" if error.origin is not None and error.origin.line else ""
         x.server.log(Level.ALERT, "core", f"{path}: {error.message}{line}", x)
-        raise HTTPError(500)
+        return HTTPError(500)
 
     def _unreadable(self, x: Exchange, path: str, directory: str, error: OSError) -> HTTPError:
         x.filename, x.path_info = directory, ""
+        x.notes["error-notes"] = "Server unable to read htaccess file, denying access to be safe"
         x.server.log(
             Level.CRIT,
             "core",

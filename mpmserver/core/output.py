@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import Content, Unmeasured
 from mpmserver.core.errors import send_page
-from mpmserver.core.pipeline import crashed, fail
+from mpmserver.core.pipeline import crashed, fail, without_length
 from mpmserver.core.ranges import apply_ranges
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -68,7 +67,5 @@ async def _failed(x: Exchange, error: HTTPError) -> Exchange:
     failed = await fail(x, error)
     if failed is x and first >= 300:
         send_page(x, x.status, also=first)
-    response = failed.response
-    if response is not None and type(response.body) is Content and not failed.header_only:
-        response.body = Unmeasured(response.body.data, to_the_end=True)
+    without_length(failed)
     return failed

@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from mpmserver.core import errors
-from mpmserver.core.body import ClientGone, Response
+from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeasured
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, InternalRedirect
 from mpmserver.core.plan import Step, Steps
@@ -208,7 +208,25 @@ def _answered(x: Exchange, response: Response) -> Exchange:
 
 
 async def fail(x: Exchange, error: HTTPError) -> Exchange:
-    """Answer an error: by an ErrorDocument's internal redirect, or by the page."""
+    """Answer an error: by an ErrorDocument's internal redirect, or by the page.
+
+    Where the request's body was at fault Apache has given up the answer once before it makes this one, and
+    has no length for it.
+    """
+    failed = await _answer_error(x, error)
+    if isinstance(error, BodyError) and error.cause == BodyError.BROKEN:
+        without_length(failed)
+    return failed
+
+
+def without_length(x: Exchange) -> None:
+    """Have a page sent as Apache sends it behind an answer that it had begun: without a Content-Length."""
+    response = x.response
+    if response is not None and type(response.body) is Content and not x.header_only:
+        response.body = Unmeasured(response.body.data, to_the_end=True)
+
+
+async def _answer_error(x: Exchange, error: HTTPError) -> Exchange:
     target = errors.prepare(x, error)
     if target is None:
         return x

@@ -48,7 +48,7 @@ def redirected(x: Exchange, uri: str, error_document: bool = False) -> Exchange:
         )
         raise HTTPError(500)
     new = successor(x, uri)
-    new.prev = x
+    new.prev, x.next = x, new
     new.redirects = x.redirects + 1
     new.err_headers_out = x.err_headers_out
     new.headers_out = Headers()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mpmserver.core.site import Merged, Server
 
 PLACES = 32768
+_SLASHES = re.compile("//+")
 _ON_THE_WAY = frozenset({SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.HTACCESS})
 Sections = tuple[Section, ...]
 
@@ -56,12 +57,12 @@ class Resolver:
         self._count = 0
 
     def location_walk(self, x: Exchange) -> Sections:
-        """Return the <Location> sections that match the URI, and set what their groups captured."""
-        found = []
-        for section in x.server.locations:
-            if _location_matches(section, x.uri, x):
-                found.append(section)
-        return tuple(found)
+        """Return the <Location> sections that match the URI, and set what their groups captured.
+
+        To <Location> slashes in a row are one, also where MergeSlashes is off; <LocationMatch> sees them.
+        """
+        uri = _merged_slashes(x.uri)
+        return tuple(section for section in x.server.locations if _location_matches(section, uri, x))
 
     def before_translation(self, x: Exchange) -> None:
         """Give the request the settings that hold before it has a file name: the server's and <Location>s'."""
@@ -104,10 +105,12 @@ class Resolver:
         filename = x.filename
         if filename is None or not filename.startswith("/"):
             raise HTTPError(403)
-        blocked = _find(x, filename)
-        filename = x.filename or filename
+        asked = x.filename = _merged_slashes(filename)
+        blocked = _find(x, asked)
+        filename = x.filename
         is_directory = x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode)
-        place = self._walk(x, filename.rstrip("/") or "/", is_directory)
+        exists = x.finfo is not None and filename == asked
+        place = self._walk(x, filename.rstrip("/") or "/", is_directory, exists)
         if blocked is not None:
             raise _inaccessible(x, filename, blocked)
         matched = tuple(
@@ -115,8 +118,11 @@ class Resolver:
         )
         return place.sections + matched
 
-    def _walk(self, x: Exchange, path: str, is_directory: bool) -> _Place:
-        """Go down from the root to the last directory of `path`, checking links and .htaccess on the way."""
+    def _walk(self, x: Exchange, path: str, is_directory: bool, exists: bool) -> _Place:
+        """Go down from the root to the last directory of `path`, checking links and .htaccess on the way.
+
+        `exists`: all that was asked for is there, so a link that may be followed leads somewhere.
+        """
         server = x.server
         place = self._enter(x, self._root(server), "/")
         end = 1
@@ -125,7 +131,7 @@ class Resolver:
             end = path.find("/", start)
             end = len(path) if end < 0 else end
             prefix = path[:end]
-            if not place.links_free:
+            if not (place.links_free and exists):
                 _check_link(x, place, prefix)
             if end == len(path) and not is_directory:
                 break
@@ -204,6 +210,10 @@ def _inaccessible(x: Exchange, path: str, error: OSError) -> HTTPError:
     return HTTPError(403)
 
 
+def _merged_slashes(path: str) -> str:
+    return _SLASHES.sub("/", path) if "//" in path else path
+
+
 def _directories_at(server: Server, directory: str) -> Sections:
     """The <Directory> sections for exactly this directory, shortest pattern first as they were sorted."""
     return tuple(
@@ -218,26 +228,36 @@ def _same(pattern: str, directory: str) -> bool:
 
 
 def _check_link(x: Exchange, place: _Place, path: str) -> None:
-    """Refuse a symbolic link that Options does not let us follow; raises HTTPError 403."""
+    """Refuse a link that Options does not let us follow or that leads nowhere, and what is no file; HTTPError 403."""
     try:
         status = os.lstat(path)
     except OSError:
         return
-    if not stat.S_ISLNK(status.st_mode):
-        return
-    if place.links_by_owner:
-        try:
-            if os.stat(path).st_uid == status.st_uid:
-                return
-        except OSError:
-            pass
-    x.server.log(
-        Level.ERROR,
-        "core",
-        f"AH00037: Symbolic link not allowed or link target not accessible: {path}",
-        x,
-    )
-    raise HTTPError(403)
+    if stat.S_ISLNK(status.st_mode):
+        target = _link_target(place, path, status)
+        if target is None:
+            raise _refused(x, path, f"AH00037: Symbolic link not allowed or link target not accessible: {path}")
+        status = target
+    if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+        raise _refused(x, path, f"AH00038: Forbidden: {path} doesn't point to a file or directory")
+
+
+def _link_target(place: _Place, path: str, link: os.stat_result) -> os.stat_result | None:
+    """What a link leads to, None where it may not be followed or leads nowhere."""
+    if not place.links_free and not place.links_by_owner:
+        return None
+    try:
+        target = os.stat(path)
+    except OSError:
+        return None
+    return target if place.links_free or target.st_uid == link.st_uid else None
+
+
+def _refused(x: Exchange, path: str, message: str) -> HTTPError:
+    """Log why the walk ends at `path`, which is then all that there is of the file name; returns the 403."""
+    x.filename, x.path_info = path, ""
+    x.server.log(Level.ERROR, "core", message, x)
+    return HTTPError(403)
 
 
 def _file_walk(x: Exchange, sections: Sections) -> Sections:
@@ -258,7 +278,7 @@ def _file_matches(section: Section, name: str, x: Exchange) -> bool:
 
 def _location_matches(section: Section, uri: str, x: Exchange) -> bool:
     if section.kind is SectionKind.LOCATION_MATCH:
-        return _captured(section.regex, uri, x)
+        return _captured(section.regex, x.uri, x)
     if section.regex is not None:
         return section.regex.fullmatch(uri) is not None
     pattern = section.pattern

@@ -11,7 +11,12 @@ import os
 import re
 from pathlib import Path
 
-_OURS = re.compile(rb"mpmserver")
+_OURS = re.compile(
+    rb"""(?x) \A (?: (?:[^\0]*/)? mpmserver [:\0]                 # the title, or the command itself
+    | [^\0]*python[^\0]*\0 (?:-[^\0]*\0)* (?:[^\0]*/)? mpmserver (?:/__main__\.py)? \0 )  # python -m mpmserver
+    """
+)
+"""What /proc/PID/cmdline begins with; an editor that has a file of ours open must not match."""
 
 
 class CorruptPidFile(Exception):
@@ -41,7 +46,12 @@ def is_server(pid: int) -> bool:
             command = file.read(65536)
     except OSError:
         return False
-    return state != b"Z" and _OURS.search(command) is not None
+    return state != b"Z" and is_ours(command)
+
+
+def is_ours(command: bytes) -> bool:
+    """Whether /proc/PID/cmdline says so: words that end with NUL, or a title that was written over them."""
+    return _OURS.match(command) is not None
 
 
 def write(path: str, pid: int) -> None:

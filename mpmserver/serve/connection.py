@@ -230,15 +230,19 @@ class Connection:
         used = self.received - len(self.buffer)
         first.bytes_in, self._logged = used - self._logged, used
         sent = self.transport.sent
-        last.bytes_out, self._logged_out = sent - self._logged_out, sent
-        first.last, first.keep_alive = last, last.keep_alive
+        out, self._logged_out = sent - self._logged_out, sent
+        end = _end_of_chain(last)
+        first.last, end.bytes_out = end, out
+        first.keep_alive = end.keep_alive = last.keep_alive
+        if "send-error" in last.notes:
+            end.notes["send-error"] = last.notes["send-error"]
         try:
             for step in first.plan.log:
                 step.function(first)
         except Exception:  # noqa: BLE001 - what can't be logged is said in the error log
             first.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), first)
         first.finish()
-        self.worker.done(last.bytes_out, elapsed)
+        self.worker.done(out, elapsed)
 
     async def _read_head(self) -> Request | None:
         """Return the next request, None where the client closed or said nothing in time."""
@@ -301,3 +305,9 @@ class Connection:
         self.close()
         return Outcome.CLOSED
 
+
+def _end_of_chain(x: Exchange) -> Exchange:
+    """The last Exchange of a redirect's chain: the log is about it, also where its ErrorDocument failed and `x` answered."""
+    while x.next is not None:
+        x = x.next
+    return x

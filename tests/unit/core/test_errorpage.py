@@ -49,7 +49,7 @@ def test_an_error_on_the_way_to_the_page(tmp_path: Path) -> None:
 def test_notes(tmp_path: Path) -> None:
     x = exchange(tmp_path)
     x.notes["error-notes"] = "Request header field is missing ':' separator."
-    assert b"could not understand.<br />\nRequest header field is missing ':' separator.\n</p>" in error_page(x, 400)
+    assert b"could not understand.<br />\nRequest header field is missing ':' separator.</p>" in error_page(x, 400)
     assert b"missing" not in error_page(x, 404)
 
 

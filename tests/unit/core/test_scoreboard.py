@@ -125,8 +125,10 @@ def test_slots_out_of_range(board: Scoreboard, where: tuple[int, int]) -> None:
 def test_a_forked_child_writes_what_the_parent_reads(board: Scoreboard) -> None:
     pid = os.fork()
     if not pid:
-        board.worker(2, 3).done(99, 1)
-        os._exit(0)
+        try:
+            board.worker(2, 3).done(99, 1)
+        finally:
+            os._exit(0)
     os.waitpid(pid, 0)
     assert board.worker_view(2, 3)["bytes_served"] == 99
 

@@ -290,7 +290,12 @@ class Served:
             self._child(configuration, connection, before)
         self.status: int | None = None
         os.close(self._death_read)
-        wait_until(lambda: self.scoreboard.process(0)["state"] == 2, "the child to be ready")
+        try:
+            wait_until(lambda: self.scoreboard.process(0)["state"] == 2 or self.ended(), "the child to be ready")
+            assert self.status is None, self.log()
+        except AssertionError:
+            self.close()
+            raise
 
     def _child(
         self, configuration: Configuration, connection: type[LineConnection], before: Callable[[], None]
@@ -304,9 +309,10 @@ class Served:
             before()
             self.mpm.serve(child, child.listeners)
             status = 0
+        except BaseException:  # noqa: BLE001 (whatever it was must not become a second process that runs the tests)
+            with self.log_path.open("a") as log:
+                log.write(traceback.format_exc())
         finally:
-            if status:
-                self.log_path.open("a").write(traceback.format_exc())
             os._exit(status)
 
     def connect(self, receive_buffer: int = 0) -> socket.socket:

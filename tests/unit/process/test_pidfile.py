@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -52,17 +51,37 @@ def test_remove_only_ones_own(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def sleeper(*words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", *words], stdout=-1)
+def sleeper(name: str) -> subprocess.Popen[bytes]:
+    """A process that does nothing under this name."""
+    return subprocess.Popen([name, "60"], executable="/bin/sleep")
 
 
-@pytest.mark.parametrize(("words", "ours"), [(("mpmserver: master /x (event)",), True), (("postgres",), False)])
-def test_a_living_process_is_believed_when_it_is_a_server(words: tuple[str, ...], ours: bool) -> None:
-    with sleeper(*words) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert pidfile.is_server(process.pid) is ours
-        process.kill()
+@pytest.mark.parametrize(("name", "ours"), [("mpmserver: master /x (event)", True), ("postgres", False)])
+def test_a_living_process_is_believed_when_it_is_a_server(name: str, ours: bool) -> None:
+    with sleeper(name) as process:
+        try:
+            assert pidfile.is_server(process.pid) is ours
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("command", "ours"),
+    [
+        ("mpmserver: master /x (event)", True),
+        ("/usr/local/bin/mpmserver -k start", True),
+        ("/x/.venv/bin/python /x/.venv/bin/mpmserver -k start", True),
+        ("python3.13 -E -m mpmserver -d /x", True),
+        ("/usr/bin/python3 /x/mpmserver/__main__.py", True),
+        ("vim /etc/mpmserver", False),
+        ("/srv/mpmserver/.venv/bin/python backup.py", False),
+        ("python3 -m mpmserver_exporter", False),
+        ("", False),
+    ],
+)
+def test_the_command_line_of_a_server(command: str, ours: bool) -> None:
+    words = [command] if command.startswith("mpmserver: ") else command.split()
+    assert pidfile.is_ours("".join(f"{word}\0" for word in words).encode()) is ours
 
 
 def test_a_dead_process_is_not_believed() -> None:
