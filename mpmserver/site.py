@@ -164,7 +164,7 @@ def serve_directives(folder: Path, options: argparse.Namespace, private: Path) -
         f"TypesConfig {_argument(MIME_TYPES)}",
         f"DocumentRoot {root}",
         "DirectoryIndex index.html index.htm",
-        "IndexOptions FancyIndexing HTMLTable FoldersFirst VersionSort NameWidth=* Charset=UTF-8",
+        "IndexOptions FancyIndexing HTMLTable FoldersFirst VersionSort NameWidth=* SuppressDescription Charset=UTF-8",
         '<Directory "/">',
         "Options Indexes FollowSymLinks",
         "Require all granted",

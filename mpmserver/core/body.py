@@ -34,6 +34,7 @@ class BodyError(HTTPError):
     """
 
     BROKEN: ClassVar = "(-102)Unknown error -102"
+    INVALID: ClassVar = "(22)Invalid argument"
     LATE: ClassVar = "(70007)The timeout specified has expired"
     CUT_SHORT: ClassVar = "(70008)Partial results are valid but processing is incomplete"
 

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from mpmserver.core.names import server_name_for_url, server_port, server_product, signature
+from mpmserver.core.names import scheme, server_name_for_url, server_port, server_product, signature
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.uri import escape_path
@@ -44,7 +44,7 @@ def common_vars(x: Exchange) -> dict[str, str]:
         "SERVER_PORT": str(server_port(x)),
         "REMOTE_ADDR": x.client_ip,
         "DOCUMENT_ROOT": document_root,
-        "REQUEST_SCHEME": "https" if x.peer.secure else "http",
+        "REQUEST_SCHEME": scheme(x),
         "CONTEXT_PREFIX": str(x.notes.get("context-prefix", "")),
         "CONTEXT_DOCUMENT_ROOT": str(x.notes.get("context-document-root", document_root)),
         "SERVER_ADMIN": core.server_admin,
@@ -102,16 +102,16 @@ async def cgi_vars(x: Exchange) -> dict[str, str]:
 
 
 def script_name(x: Exchange) -> str:
-    """The part of the URI that names the script: all of it but the path info."""
+    """The part of the URI that names the script: all of it but the path info. (ap_find_path_info)"""
     uri, info = x.uri, x.path_info
     if not info:
         return uri
-    if uri.endswith(info):
-        return uri[: len(uri) - len(info)]
     left, right = len(uri), len(info)
     while left and right and uri[left - 1] == info[right - 1]:
         left -= 1
         right -= 1
+        while info[right] == "/" and left and uri[left - 1] == "/":
+            left -= 1  # slashes in a row, which the path info has as one
     slash = uri.find("/", left)
     return uri[:left] if slash < 0 else uri[:slash]
 

@@ -71,7 +71,8 @@ def send_page(x: Exchange, status: int, text: str | None = None, also: int | Non
     x.content_languages = []
     x.content_encoding = None
     x.charset = None
-    x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
+    if x.protocol != "HTTP/0.9":  # without a head nothing says what the page is
+        x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
     if status in (405, 501):
         x.headers_out.set("Allow", allow_header(x))
     x.filters = []

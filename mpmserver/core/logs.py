@@ -79,6 +79,10 @@ def _take(lines: deque[bytes]) -> list[bytes]:
     return taken
 
 
+OWN_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+"""Names that are not opened: what is behind them may belong to somebody else, as a terminal does under sudo."""
+
+
 class FileSink(LogSink):
     """A file, device or terminal."""
 
@@ -86,7 +90,9 @@ class FileSink(LogSink):
         """Open for appending; raises OSError."""
         super().__init__()
         self.path = path
-        self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        stream = OWN_STREAMS.get(path)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self.fd = os.open(path, flags, 0o644) if stream is None else os.dup(stream)
 
     def close(self) -> None:
         super().close()

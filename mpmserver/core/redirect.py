@@ -8,6 +8,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
+from mpmserver.http.uri import without_slashes_before
 
 if TYPE_CHECKING:
     from mpmserver.core.site import Server
@@ -17,7 +18,7 @@ def successor(x: Exchange, uri: str, server: Server | None = None) -> Exchange:
     """Return a fresh Exchange of the same client request for another URI: `uri` is a raw path and ?query."""
     new = Exchange(x.request, x.peer, server or x.server, x.body, x.world)
     new.method = x.method
-    new.uri, mark, query = uri.partition("?")
+    new.uri, mark, query = without_slashes_before(uri).partition("?")
     new.unparsed_uri = uri
     new.args = query if mark else None
     new.hostname, new.port = x.hostname, x.port
@@ -35,7 +36,7 @@ def redirected(x: Exchange, uri: str, error_document: bool = False) -> Exchange:
     """Return the Exchange that goes on at `uri` instead of `x`; raises HTTPError 500 after too many.
 
     The old environment lives on with REDIRECT_ before its names. An error document is always fetched by GET
-    (or HEAD) and keeps the status of the error.
+    (what the client asked by HEAD gets no body all the same) and keeps the status of the error.
     """
     limit = x.server[CoreServer].limit_internal_redirects
     if x.redirects >= limit:
@@ -56,9 +57,9 @@ def redirected(x: Exchange, uri: str, error_document: bool = False) -> Exchange:
     new.no_local_copy = x.no_local_copy
     new.no_cache = x.no_cache
     if error_document:
-        new.method = "HEAD" if x.header_only else "GET"
         new.no_local_copy = True
         x.env["REQUEST_METHOD"] = x.method
+        x.method = new.method = "GET"
     new.env = {f"REDIRECT_{name}": value for name, value in x.env.items()}
     new.env["REDIRECT_STATUS"] = str(x.status)
     return new

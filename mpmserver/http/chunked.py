@@ -178,12 +178,16 @@ def _overflow() -> HTTPError:
     return HTTPError(413, log="AH01590: Error reading/parsing chunk (overflow) ", close=True, level="info")
 
 
-def _bad_trailer(cause: HTTPError) -> HTTPError:
+class BadTrailer(HTTPError):
+    """The body itself was whole, but the fields behind it are none."""
+
+
+def _bad_trailer(cause: HTTPError) -> BadTrailer:
     detail = f": {cause.message}" if cause.message else ""
     last = ("info", f"AH02656: Error while reading HTTP trailer: 400{detail}")
     first = [pair for pair in ((cause.level, cause.log), *cause.log_more) if "AH00567" not in pair[1]]
     (level, log), *more = [*first, last]
-    return HTTPError(400, cause.message, log=log, close=True, level=level, log_more=tuple(more))
+    return BadTrailer(400, cause.message, log=log, close=True, level=level, log_more=tuple(more))
 
 
 def encode_chunk(data: bytes) -> bytes:

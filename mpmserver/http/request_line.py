@@ -97,7 +97,7 @@ def _unusual_line(line: str, limits: HeadLimits) -> RequestLine:
     match = _WORDS.fullmatch(content)
     assert match is not None  # every part of the pattern may be empty
     before, method, gap, target, second_gap, protocol, after = match.groups()
-    text = " ".join(filter(None, (method, target, protocol)))
+    text = " ".join(filter(None, (method, target, protocol))) if method else ""
     version = (_PROTOCOL if limits.strict else _PROTOCOL_UNSAFE).fullmatch(protocol)
     shown = protocol if version or protocol[:5] == "http/" else "HTTP/1.0"
     white = _excess_space if limits.strict else _bad_space

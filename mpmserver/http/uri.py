@@ -60,7 +60,13 @@ def parse_target(target: str, method: str = "GET") -> Target | None:
     return _absolute_form(target, method)
 
 
+def without_slashes_before(target: str) -> str:
+    """A path whose first slashes are one: `//name/x` is a path here, no authority. (ap_parse_uri)"""
+    return "/" + target.lstrip("/") if target.startswith("//") else target
+
+
 def _origin_form(target: str) -> Target:
+    target = without_slashes_before(target)
     if "?" not in target and "#" not in target:
         return Target(target)
     rest, mark, fragment = target.partition("#")

@@ -52,11 +52,11 @@ async def _check(x: Exchange, user: str, password: str) -> Authn:
 def _lookup(path: str, user: str) -> str | None:
     """The stored password of a user: the first line that names him; raises OSError."""
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            if line.startswith(("#", "\n")):
+        for line in map(str.strip, file):
+            if not line or line.startswith("#"):
                 continue
-            name, colon, rest = line.strip().partition(":")
-            if colon and name == user:
+            name, _colon, rest = line.partition(":")
+            if name == user:
                 return rest.partition(":")[0]
     return None
 

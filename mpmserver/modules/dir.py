@@ -49,11 +49,11 @@ async def fixup(x: Exchange) -> Handled | None:
 
 
 async def _directory(x: Exchange, settings: DirDir) -> Handled | None:
+    if x.handler is None:
+        x.handler = DIRECTORY_HANDLER
     if not x.uri.endswith("/"):
         _add_slash(x, settings)
         return None
-    if x.handler is None and x.content_type is None:
-        x.handler = DIRECTORY_HANDLER
     if x.path_info:
         return None
     if settings.check_handler and x.handler not in (None, DIRECTORY_HANDLER):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.body import BodyError, RequestBody
 from mpmserver.core.settings import CoreDir, CoreServer, Level
-from mpmserver.http.chunked import ChunkedDecoder
+from mpmserver.http.chunked import BadTrailer, ChunkedDecoder
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.framing import Chunked, Length
 from mpmserver.http.headers import Headers
@@ -223,7 +223,7 @@ class ConnectionBody:
 
 def _broken(error: HTTPError) -> BodyError:
     """What the decoder has against a body, as handlers know it; the log lines come with it."""
-    broken = BodyError(error.status, BodyError.BROKEN)
+    broken = BodyError(error.status, BodyError.INVALID if isinstance(error, BadTrailer) else BodyError.BROKEN)
     broken.message, broken.log, broken.level, broken.log_more = error.message, error.log, error.level, error.log_more
     return broken
 

@@ -158,6 +158,7 @@ class Sender:
         """Content-Type and its kin, which Apache writes last."""
         x = self.x
         if has_no_body(status):
+            x.content_type = None  # the log shows what was sent
             return []
         lines = []
         kind = full_content_type(x)

@@ -20,13 +20,17 @@ EXPLAINED = Path(__file__).resolve().parent / "explained.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One wanted difference; patterns are searched for, an empty one matches all."""
+    """One wanted difference; patterns are searched for, an empty one matches all.
+
+    What ``less`` finds is all that may be different: ours without it has to be what Apache's is.
+    """
 
     cases: tuple[str, ...]
     request: str
     field: str
     apache: str
     ours: str
+    less: str
     reason: str
 
     def matches(self, difference: Difference) -> bool:
@@ -37,6 +41,7 @@ class Entry:
             and re.fullmatch(self.field, difference.field) is not None
             and re.search(self.apache, difference.apache or "", re.DOTALL) is not None
             and re.search(self.ours, difference.ours or "", re.DOTALL) is not None
+            and (not self.less or re.sub(self.less, "", difference.ours or "") == difference.apache)
         )
 
 
@@ -44,13 +49,13 @@ def load_entries(path: Path = EXPLAINED) -> list[Entry]:
     """Read the list; ``ValueError`` for an entry without reason, field or cases."""
     entries = []
     for number, raw in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], 1):
-        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "reason"}
+        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "less", "reason"}
         if unknown or not raw.get("reason") or not raw.get("cases") or not raw.get("field"):
             raise ValueError(f"{path.name}: entry {number} needs cases, field and reason; unknown: {sorted(unknown)}")
         entries.append(
             Entry(
                 tuple(raw["cases"]), raw.get("request", ""), raw["field"],
-                raw.get("apache", ""), raw.get("ours", ""), raw["reason"],
+                raw.get("apache", ""), raw.get("ours", ""), raw.get("less", ""), raw["reason"],
             )
         )  # fmt: skip
     return entries

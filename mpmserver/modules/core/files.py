@@ -109,10 +109,10 @@ def _other_method(x: Exchange) -> Response:
     if line[:1] == "\x16" and line[1:2] in ("\x02", "\x03"):
         raise HTTPError(
             501,
-            log=f"AH00133: Invalid method in request {line} - possible attempt to establish SSL connection on "
+            log=f"AH00134: Invalid method in request {line} - possible attempt to establish SSL connection on "
             "non-SSL port",
         )
-    raise HTTPError(501, log=f"AH00134: Invalid method in request {line}")
+    raise HTTPError(501, log=f"AH00135: Invalid method in request {line}")
 
 
 def _servable(x: Exchange) -> os.stat_result:

@@ -56,6 +56,17 @@ class TestFile:
         sink.flush()
         sink.close()
 
+    @pytest.mark.parametrize("name", ["stdout", "stderr"])
+    def test_the_process_s_own_streams_are_not_opened_again(
+        self, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mpmserver.core.logs.os.open", None)
+        sink = FileSink(f"/dev/{name}")
+        sink.write(b"a line\n")
+        sink.flush()
+        sink.close()
+        assert getattr(capfd.readouterr(), name[3:]) == "a line\n"
+
     def test_threads_lose_and_double_nothing(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         sink = FileSink(str(path))
