@@ -6,6 +6,7 @@ returns what came back. The driver here answers every wait on the spot, so scrip
 
 from __future__ import annotations
 
+import os
 import select
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,8 +91,6 @@ class MemoryTransport:
         return len(data)
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
-        import os
-
         return self.send_now(os.pread(fd, count, offset))
 
     def interrupt(self, how: int) -> None: ...
@@ -176,7 +175,7 @@ def _drive(coroutine: Any) -> Outcome:
         value, error = None, None
         try:
             value = _answer(wait)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (thrown into the coroutine that waits)
             error = failure
 
 

@@ -100,6 +100,9 @@ class Build:
     within: tuple[str, ...] = ()
     """Names of the enclosing sections, outermost first ("<VirtualHost", "<Directory")."""
     in_htaccess: bool = False
+    warnings: list[str] | None = None
+    """Where warnings of an .htaccess file are kept, for each request that reads it to log; None: the
+    configuration's."""
     node: Node = field(default_factory=lambda: Node("", "", None, Origin("", 0)))
     directive: Directive | None = None
 
@@ -137,6 +140,9 @@ class Build:
 
     def warn(self, message: str) -> None:
         """Warn, naming this line."""
+        if self.warnings is not None:
+            self.warnings.append(message)
+            return
         self.configuration.warn(message, self.origin)
 
     def resolve(self, name: str) -> str:
@@ -197,9 +203,14 @@ class Build:
 
     def _unknown(self, node: Node) -> None:
         if self.override & NONFATAL_UNKNOWN:
+            self.warn(
+                f"AH02296: Unknown directive {node.name.lower()} perhaps misspelled or defined by a module not "
+                "included in the server configuration"
+            )
             return
         raise ConfigError(
-            f"Invalid command '{node.name}', perhaps misspelled or defined by a module not included in the server configuration",
+            f"Invalid command '{node.name}', perhaps misspelled or defined by a module not included in the server "
+            "configuration",
             node.origin,
         )
 
@@ -211,6 +222,7 @@ class Build:
             return True
         if not self.override & directive.where & ~(EXEC_ON_READ | NONFATAL_OVERRIDE | NONFATAL_UNKNOWN):
             if self.override & NONFATAL_OVERRIDE:
+                self.warn(f"AH02295: {directive.name} in .htaccess forbidden by AllowOverride")
                 return False
             enclosing = self.within[-1] if self.within else ""
             place = f"in {enclosing}> context" if enclosing.startswith("<") else "here"

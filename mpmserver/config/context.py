@@ -84,6 +84,28 @@ class ReadContext:
     any_macro: bool = False
     """Whether a macro was ever defined, for mod_macro's messages."""
 
+    def value(self, name: str) -> str:
+        """What ``${name}`` stands for, "" for nothing: a name's value, unlike its existence, has no case."""
+        lower = name.lower()
+        return next((value for key, value in self.defines.items() if value and key.lower() == lower), "")
+
+    def define(self, name: str, value: str | None = None) -> None:
+        """Define a name; its value is that of all spellings. Without one the name keeps the value it has."""
+        known = self.value(name) if value is None else value
+        self._set_value(name, known)
+        self.defines[name] = known
+
+    def undefine(self, name: str) -> None:
+        """Forget a name, and the value that its other spellings had of it, too."""
+        self._set_value(name, "")
+        self.defines.pop(name, None)
+
+    def _set_value(self, name: str, value: str) -> None:
+        lower = name.lower()
+        for key in self.defines:
+            if key.lower() == lower:
+                self.defines[key] = value
+
     def for_htaccess(self) -> ReadContext:
         """A context that starts where this one is now and keeps what it changes to itself."""
         return replace(self, defines=dict(self.defines), macros=dict(self.macros), included=[])

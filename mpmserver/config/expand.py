@@ -112,7 +112,7 @@ def substitute(text: str, origin: Origin, context: ReadContext) -> str:
         name = match[1]
         if ":" in name:
             return match[0]
-        found = context.defines.get(name) or context.environ.get(name)
+        found = context.value(name) or context.environ.get(name)
         if found is None:
             context.warn(f"AH00111: Config variable {match[0]} is not defined", origin)
             return match[0]
@@ -271,13 +271,13 @@ class _Reader:
         """Define name [value]."""
         name, *value = _arguments(line)
         _check_variable(name)
-        self._context.defines[name] = value[0] if value else ""
+        self._context.define(name, value[0] if value else None)
 
     def undefine(self, line: Line, scopes: list[_Scope]) -> None:
         """UnDefine name."""
         [name] = _arguments(line)
         _check_variable(name)
-        self._context.defines.pop(name, None)
+        self._context.undefine(name)
 
     def load_module(self, line: Line, scopes: list[_Scope]) -> None:
         """LoadModule name path."""

@@ -72,6 +72,8 @@ class Loaded:
     """Identifiers of the modules that are there without LoadModule."""
     loaded: tuple[tuple[str, str], ...]
     """(identifier, path) of each LoadModule that had an effect."""
+    warnings: tuple[str, ...] = ()
+    """What was wrong without being an error, for the error log of a server that is started."""
 
 
 class LoadedModules:

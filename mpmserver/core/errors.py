@@ -51,9 +51,11 @@ def prepare(x: Exchange, error: HTTPError) -> str | None:
 def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
     """The ErrorDocument failed too: answer the first error, and say so on the page.
 
-    As in Apache 2.4.71 the page names the first error there, too, not the second one.
+    As in Apache 2.4.71 the page names the first error there, too, not the second one; what is logged as the last
+    of the chain is the document that failed.
     """
     _log(failed, error)
+    failed.status = error.status
     send_page(x, x.status, also=x.status)
     return x
 

@@ -102,7 +102,9 @@ class Exchange:
         "world",
     )  # fmt: skip
 
-    def __init__(self, request: Request, peer: Peer, server: Server, body: RequestBody, world: World) -> None:
+    def __init__(  # noqa: PLR0915 (a record: one statement for each field)
+        self, request: Request, peer: Peer, server: Server, body: RequestBody, world: World
+    ) -> None:
         self.world = world
         """What requests share in this process: resolver, child, site."""
         self.request = request
@@ -200,7 +202,7 @@ class Exchange:
         while self.cleanups:
             try:
                 self.cleanups.pop()()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (raised when all clean-ups have run)
                 failure = error
         if failure is not None:
             raise failure

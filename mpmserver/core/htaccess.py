@@ -37,7 +37,7 @@ Rights = tuple[int, int, frozenset[str] | None]
 class _Known:
     """What is remembered of one file: its validator, its text while that may still matter, and its section."""
 
-    __slots__ = ("error", "section", "settled", "text", "validator")
+    __slots__ = ("error", "section", "settled", "text", "validator", "warnings")
 
     def __init__(self, validator: Validator, text: bytes, settled: bool) -> None:
         self.validator = validator
@@ -45,6 +45,7 @@ class _Known:
         self.settled = settled
         self.section: Section | None = None
         self.error: ConfigError | None = None
+        self.warnings: list[str] = []
 
 
 class HtaccessFiles:
@@ -69,6 +70,8 @@ class HtaccessFiles:
             known = self._file(x, merged.server, base + name, base, rights)
             if known is None:
                 continue
+            if known.warnings:
+                _warn(x, known)
             if known.error is not None:
                 raise self._wrong(x, base + name, base, known.error)
             return known.section
@@ -116,7 +119,7 @@ class HtaccessFiles:
             return known
         fresh = _Known(validator, text, settled)
         try:
-            fresh.section = self._parse(server, path, directory, rights, text)
+            fresh.section = self._parse(server, path, directory, rights, fresh)
         except ConfigError as error:
             fresh.error = error
         key = (path, server.index, rights)
@@ -126,7 +129,7 @@ class HtaccessFiles:
             self._known.popitem(last=False)
         return fresh
 
-    def _parse(self, server: Server, path: str, directory: str, rights: Rights, text: bytes) -> Section:
+    def _parse(self, server: Server, path: str, directory: str, rights: Rights, fresh: _Known) -> Section:
         self.parses += 1
         override, override_options, override_list = rights
         section = Section(SectionKind.HTACCESS, directory, Origin(path, 0), path=directory)
@@ -140,12 +143,13 @@ class HtaccessFiles:
             path=directory,
             within=(".htaccess",),
             in_htaccess=True,
+            warnings=fresh.warnings,
         )
-        build.walk(read_htaccess(text.decode("utf-8", "surrogateescape"), path, self._context))
+        build.walk(read_htaccess(fresh.text.decode("utf-8", "surrogateescape"), path, self._context))
         return section
 
     def _wrong(self, x: Exchange, path: str, directory: str, error: ConfigError) -> HTTPError:
-        """Say what is wrong in the file, and in which line; the request's file name ends at its directory, as Apache's."""
+        """Say what is wrong, and in which line; the request's file name ends at the directory, as Apache's does."""
         x.filename, x.path_info = directory, ""
         line = f" (line {error.origin.line})" if error.origin is not None and error.origin.line else ""
         x.server.log(Level.ALERT, "core", f"{path}: {error.message}{line}", x)
@@ -162,3 +166,12 @@ class HtaccessFiles:
             x,
         )
         return HTTPError(403)
+
+
+def _warn(x: Exchange, known: _Known) -> None:
+    """Log what a file was warned for: once for each request, however often its subrequests come by, as in Apache."""
+    told = x.first.notes.setdefault("htaccess-warned", [])
+    if known not in told:
+        told.append(known)
+        for message in known.warnings:
+            x.server.log(Level.WARN, "core", message)

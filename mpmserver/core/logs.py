@@ -7,8 +7,12 @@ exactly one flusher, so nothing is written twice and no lock is held while the k
 
 Files are opened for appending, so lines of several processes never mix; a short write is continued. A pipe to a log
 program gets at most PIPE_BUF bytes in one write (more would tear) and never blocks: what the program doesn't take is
-kept, up to PIPE_BOUND bytes, and written by a thread; beyond the bound lines are dropped, and counted. The parent
-holds both ends of the pipe, so a program that died finds what it had not read when it is started again.
+kept, up to PIPE_BOUND bytes, and written by a thread; beyond the bound lines are dropped. The parent holds both ends
+of the pipe, so a program that died finds what it had not read when it is started again.
+
+Lines that are lost, by a full disk or a log program that doesn't read, are counted, and their number is reported to
+the error log every REPORT_SECONDS and at the end of the process. The log that lost them may be the error log itself:
+a report is made without any lock held, and no report can cause the next one before its time.
 """
 
 from __future__ import annotations
@@ -23,13 +27,15 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 PIPE_BUF: Final = 4096
 PIPE_BOUND: Final = 1 << 20
 STALL_SECONDS: Final = 1.0
 """How long a file that would block (a terminal, a FIFO) is waited for before a line is given up."""
+REPORT_SECONDS: Final = 10.0
+"""The least time between two reports of lines that one log has lost."""
 
 NOTICE: Final = 5
 
@@ -41,6 +47,17 @@ class LogSink:
         self._lines: deque[bytes] = deque()
         self.threaded = False
         """Whether a thread may write what a reader doesn't take at once: in children, never in the parent."""
+        self.dropped = 0
+        """Lines that this process could not write."""
+        self.report: Callable[[str], None] | None = None
+        """Where their number is told: the main server's error log."""
+        self._reported = 0
+        self._next_report = 0.0
+
+    @property
+    def name(self) -> str:
+        """What this log is, for the error log."""
+        raise NotImplementedError
 
     def write(self, line: bytes, level: int = NOTICE) -> None:
         """Keep one line (it ends with a newline) for the next `flush`; `level` matters to syslog alone."""
@@ -48,14 +65,19 @@ class LogSink:
 
     def flush(self) -> None:
         """Write out what is kept. Never raises: a log that can't be written must not fail a request."""
-        lines = self._lines
-        if lines:
-            with contextlib.suppress(OSError):
-                self._put(_take(lines))
+        if not self._lines:
+            return
+        lines = _take(self._lines)
+        try:
+            self._put(lines)
+        except OSError:
+            self.dropped += len(lines)
+            self.report_losses()
 
     def drain(self, seconds: float) -> None:
         """Flush and give a slow reader up to `seconds`: for the end of a process."""
         self.flush()
+        self.report_losses(last=True)
 
     def close(self) -> None:
         """Flush and give up the descriptor."""
@@ -65,6 +87,17 @@ class LogSink:
         """Called in each child: what the parent keeps for itself is given up."""
         self._lines.clear()
         self.threaded = True
+        self.dropped = self._reported = 0
+
+    def report_losses(self, *, last: bool = False) -> None:
+        """Say how many lines were lost since the last report, if it is time for another one or this is the last."""
+        lost = self.dropped - self._reported
+        now = time.monotonic()
+        if not lost or self.report is None or (now < self._next_report and not last):
+            return
+        self._next_report = now + REPORT_SECONDS
+        self._reported += lost
+        self.report(f"{lost} lines for {self.name} were lost")
 
     def _put(self, lines: list[bytes]) -> None:
         raise NotImplementedError
@@ -93,6 +126,10 @@ class FileSink(LogSink):
         stream = OWN_STREAMS.get(path)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self.fd = os.open(path, flags, 0o644) if stream is None else os.dup(stream)
+
+    @property
+    def name(self) -> str:
+        return self.path
 
     def close(self) -> None:
         super().close()
@@ -128,13 +165,16 @@ class PipeSink(LogSink):
         self.read_fd, self.fd = ends or os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.fd, False)
         self.pid = pid
-        self.dropped = 0
         self._pending: deque[bytes] = deque()
         self._size = 0
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
         if pid is None:
             self.start()
+
+    @property
+    def name(self) -> str:
+        return f"piped log program '{self.spec.lstrip('|')}', which doesn't read them,"
 
     @property
     def command(self) -> list[str]:
@@ -155,11 +195,17 @@ class PipeSink(LogSink):
             if self._writer is None and not self._write_pending() and self.threaded:
                 self._writer = threading.Thread(target=self._write_slowly, name="piped log", daemon=True)
                 self._writer.start()
+        if self.dropped != self._reported:
+            self.report_losses()
 
     def drain(self, seconds: float) -> None:
         self.flush()
-        if self._writer is not None:
-            self._writer.join(seconds)
+        writer = self._writer
+        if writer is not None:
+            writer.join(seconds)
+            if self._writer is not None:
+                self.dropped += sum(piece.count(b"\n") for piece in self._pending.copy())
+        self.report_losses(last=True)
 
     def close(self) -> None:
         """Give up both ends: the program sees the end when no child has the pipe any more."""
@@ -215,6 +261,7 @@ class PipeSink(LogSink):
                 if self._write_pending():
                     self._writer = None
                     return
+            self.report_losses()
 
 
 def spawn(command: list[str], stdin: int) -> int:
@@ -258,6 +305,10 @@ class SyslogSink(LogSink):
     def write(self, line: bytes, level: int = NOTICE) -> None:
         head = f"<{self._facility * 8 + min(level, 7)}>{time.strftime('%b %e %T')} {self._tag}[{os.getpid()}]: "
         self._lines.append(head.encode() + line.rstrip(b"\n"))
+
+    @property
+    def name(self) -> str:
+        return "syslog"
 
     def close(self) -> None:
         super().close()

@@ -50,7 +50,8 @@ def _check_fields(x: Exchange) -> None:
         if _FIELD_NAME.fullmatch(name) is None:
             fault = f"AH02429: Response header name '{name}' contains invalid characters, aborting request"
         elif _CONTROL.search(value) is not None:
-            fault = f"AH02430: Response header '{name}' value of '{value}' contains invalid characters, aborting request"
+            fault = f"AH02430: Response header '{name}' value of '{value}' contains invalid characters, "
+            fault += "aborting request"
         else:
             continue
         x.server.log(Level.ERROR, "http", fault, x)

@@ -33,7 +33,7 @@ async def answer(x: Exchange) -> Exchange:
         outcome = await run_all(x.plan.post_read, x)
     except HTTPError as error:
         return await fail(x, error)
-    except Exception:
+    except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
         return await fail(x, crashed(x))
     return await follow(x, outcome)
 
@@ -54,7 +54,7 @@ async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
             return await fail(x, error)
         except ClientGone:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
             return await fail(x, crashed(x))
 
 
@@ -244,7 +244,7 @@ async def _answer_error(x: Exchange, error: HTTPError) -> Exchange:
         return errors.recursive(x, new, second)
     except ClientGone:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
         return errors.recursive(x, new, crashed(new))
     if response.status == 200:
         response.status = new.status

@@ -54,7 +54,9 @@ class Merged:
 
     __slots__ = ("plan", "sections", "server", "tables")
 
-    def __init__(self, server: Server, sections: tuple[Section, ...], tables: Tables, hooks: dict[Phase, Steps]) -> None:
+    def __init__(
+        self, server: Server, sections: tuple[Section, ...], tables: Tables, hooks: dict[Phase, Steps]
+    ) -> None:
         self.server = server
         self.sections = sections
         self.tables = tables

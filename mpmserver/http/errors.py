@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mpmserver.http.headers import Headers
+    from mpmserver.http.uri import Target
 
 
 class HTTPError(Exception):
@@ -21,7 +22,8 @@ class HTTPError(Exception):
     after the answer. ``headers`` are added to the answer.
 
     What a parser already knew when it gave up is kept for the access log: ``request_line``, ``method``,
-    ``target``, ``protocol`` and ``headers_in``.
+    ``target`` (in parts: ``uri``), ``protocol`` and ``headers_in``; for the page, ``host``, where a virtual host was
+    settled.
     """
 
     request_line: str | None
@@ -29,6 +31,8 @@ class HTTPError(Exception):
     target: str | None
     protocol: str | None
     headers_in: Headers | None
+    uri: Target | None
+    host: str | None
 
     def __init__(
         self,
@@ -54,6 +58,8 @@ class HTTPError(Exception):
         self.target = None
         self.protocol = None
         self.headers_in = None
+        self.uri = None
+        self.host = None
 
     def __str__(self) -> str:
         return f"{self.status}: {self.log or self.message}".rstrip(": ")

@@ -138,7 +138,7 @@ def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int)
     connection = headers.get("Connection")
     asked = connection is not None and _KEEP_ALIVE.search(connection) is not None
     closes = connection is not None and _CLOSE.search(connection) is not None
-    expects_continue = _expects_continue(line, headers)
+    expects_continue = _expects_continue(line, headers, host)
     if line.uri.scheme not in (None, "http", "https"):
         raise HTTPError(400, close=True)
     persistent = line.version >= (1, 1) or (asked and not isinstance(framing, Chunked))
@@ -176,7 +176,7 @@ def _host(line: RequestLine, headers: Headers, limits: HeadLimits) -> tuple[str 
     if uri.authority is None or uri.scheme == "https":
         return named or (None, None)
     if given is not None:
-        headers.set("Host", uri.authority)
+        headers.set("Host", uri.authority.encode("latin-1").lower().decode("latin-1"))
     return _target_host(uri, limits)
 
 
@@ -202,16 +202,19 @@ def _no_host(uri: Target) -> HTTPError:
     return HTTPError(400, log=log, close=True, level="debug")
 
 
-def _expects_continue(line: RequestLine, headers: Headers) -> bool:
+def _expects_continue(line: RequestLine, headers: Headers, host: str | None) -> bool:
     expect = headers.get("Expect")
     if not expect:
         return False
     if expect.lower() != "100-continue":
         log = f"AH00570: client sent an unrecognized expectation value of Expect: {expect}"
-        raise HTTPError(417, log=log, close=True, level="info")
+        error = HTTPError(417, log=log, close=True, level="info")
+        error.host = host
+        raise error
     return line.version >= (1, 1)
 
 
 def _with_line(error: HTTPError, line: RequestLine) -> HTTPError:
     error.request_line, error.method, error.target, error.protocol = line.text, line.method, line.target, line.protocol
+    error.uri = line.uri
     return error

@@ -23,6 +23,7 @@ _WORDS = re.compile(
 )
 _PROTOCOL = re.compile(r"HTTP/([1-9])\.([0-9])")
 _PROTOCOL_UNSAFE = re.compile(_PROTOCOL.pattern, re.IGNORECASE)
+_TOKEN_BEFORE = re.compile(rf"[{TCHAR}]*")
 _BAD_SPACE = re.compile(r"[\t\v\f\r]")
 _SCHEME_ONLY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//)(.*)", re.DOTALL)
 
@@ -97,7 +98,9 @@ def _unusual_line(line: str, limits: HeadLimits) -> RequestLine:
     match = _WORDS.fullmatch(content)
     assert match is not None  # every part of the pattern may be empty
     before, method, gap, target, second_gap, protocol, after = match.groups()
-    text = " ".join(filter(None, (method, target, protocol))) if method else ""
+    text = " ".join(filter(None, (method, target, protocol)))
+    if before and limits.strict and not TOKEN.fullmatch(method):
+        text = _TOKEN_BEFORE.match(method)[0]  # type: ignore[index]  # Apache has cut the line there
     version = (_PROTOCOL if limits.strict else _PROTOCOL_UNSAFE).fullmatch(protocol)
     shown = protocol if version or protocol[:5] == "http/" else "HTTP/1.0"
     white = _excess_space if limits.strict else _bad_space

@@ -106,15 +106,15 @@ _SPECIAL: dict[str, Callable[[Exchange], str | None]] = {
 }
 
 
-def _reader(build: Build, name: str) -> Callable[[Exchange], str | None]:
-    """Return how the attribute `name` is read from a request."""
+def _reader(build: Build, name: str, ignore_case: bool) -> Callable[[Exchange], str | None]:
+    """Return how the attribute `name` is read from a request; an expression for names heeds their case, as Apache's."""
     special = _SPECIAL.get(name.lower())
     if special is not None:
         return special
     if _PLAIN_NAME.fullmatch(name):
         return lambda x: _header_or_variable(x, name)
     try:
-        pattern = compile_pcre(name, re.IGNORECASE)
+        pattern = compile_pcre(name, re.IGNORECASE if ignore_case else 0)
     except ConfigError:
         build.fail(f"{build.name}Header name regex could not be compiled.")
     return lambda x: _matching_header(x, pattern)
@@ -174,7 +174,7 @@ def _add(build: Build, name: str, rest: str, ignore_case: bool) -> None:
     follows_same = last is not None and last.name.lower() == name.lower()
     if last is None or not follows_same or (last.text, last.ignore_case) != (text, ignore_case):
         pattern = _pattern(build, text, ignore_case)
-        last = Condition(name, _reader(build, name), text, ignore_case, pattern, follows_same)
+        last = Condition(name, _reader(build, name, ignore_case), text, ignore_case, pattern, follows_same)
         settings.append("conditions", last)
     _add_actions(build, last, rest)
 

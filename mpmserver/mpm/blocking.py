@@ -90,9 +90,7 @@ class BlockingThread:
         """Serve connections, one after the other; `show_busy` is told 1 with each and 0 after it."""
         try:
             with select.epoll() as epoll:
-                for fd in self._listeners:
-                    epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-                epoll.register(self._bell.leave_fd, select.EPOLLIN)
+                self._register(epoll)
                 while self._bell.order is Order.NONE:
                     self._slot.busy(READY)
                     for fd, _events in epoll.poll():
@@ -103,6 +101,16 @@ class BlockingThread:
             self._bell.give(Order.LEAVE)
         finally:
             self._slot.busy(DEAD)
+
+    def _register(self, epoll: select.epoll) -> None:
+        """Listen for what ends a wait. Who was told to leave before this thread began has closed the listeners."""
+        try:
+            for fd in self._listeners:
+                epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            epoll.register(self._bell.leave_fd, select.EPOLLIN)
+        except OSError:
+            if self._bell.order is Order.NONE:
+                raise
 
     def _take(self, listener: Listener, show_busy: Callable[[int], None]) -> None:
         """Accept one connection, if it is still there, and serve it."""

@@ -7,6 +7,7 @@ event differ by a constant. `Limits` are Apache's compile-time ones.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,16 @@ from mpmserver.core.mpm_settings import MpmSettings
 
 PREFORK_MAX_SERVERS = 200_000
 THREADED_MAX_SERVERS = 20_000
+
+
+_WARNING = re.compile(r"AH(?P<number>001[78][0-9]|00[35][0-9]{2}|0049[79]): WARNING: (?P<text>.*)")
+_SHORTER = (
+    (re.compile(r" (?:servers|threads), decreasing .*"), ", decreasing to match"),
+    (re.compile(r"(?<=ThreadsPerChild of )([0-9]+), increasing .*"), r"\1, increasing to match"),
+    (re.compile(r"(?<=not allowed, increasing to 1).*"), ""),
+    (re.compile(r", for a maximum of .*"), ""),
+    (re.compile(r"and would (exceed [^.]*)\..*"), r"and \1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,17 @@ def check_threaded(configuration: Configuration, limits: Limits) -> None:
     for offset, warning in _threaded_rules(figures, limits):
         configuration.warn(f"AH{limits.number + offset:05}: WARNING: {warning}", None)
     _store(configuration, figures)
+
+
+def log_form(warning: str) -> str | None:
+    """What Apache logs of a warning of these rules: shorter, with the next number; None for others."""
+    match = _WARNING.fullmatch(warning)
+    if match is None:
+        return None
+    text = match["text"]
+    for long, short in _SHORTER:
+        text = long.sub(short, text)
+    return f"AH{int(match['number']) + 1:05}: {text}"
 
 
 def _with_defaults(configuration: Configuration, defaults: dict[str, int]) -> dict[str, int]:

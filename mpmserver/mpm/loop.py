@@ -139,9 +139,9 @@ class Loop:
 
     def _accept(self, fd: int, mask: int) -> None:
         listener = self._listeners[fd]
-        for _each in range(ACCEPT_BATCH):
-            if not self.may_accept():
-                return
+        for each in range(ACCEPT_BATCH):
+            if each and not self.may_accept():
+                return  # not before the first: this process alone was woken for it
             try:
                 connection = self._acceptor.accept(listener, self.slot)
             except Shortage:

@@ -143,10 +143,8 @@ class PlainTransport:
         return done
 
     def shutdown_write(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the peer has reset the connection already
             self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # the peer has reset the connection already
 
     def interrupt(self, how: int) -> None:
         with contextlib.suppress(OSError):  # closed meanwhile, or reset by the peer

@@ -26,7 +26,10 @@ T = TypeVar("T")
 
 
 class TimeoutClass(enum.IntEnum):
-    """Why something is waited for: an MPM parks some classes and blocks for others, and each (class, seconds) is a queue of deadlines."""
+    """Why something is waited for: an MPM parks some classes and blocks for others.
+
+    Each (class, seconds) is a queue of deadlines.
+    """
 
     HEAD = 0
     BODY = 1

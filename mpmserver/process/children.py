@@ -8,10 +8,11 @@ belongs to the parent's image: it leaves through `os._exit`.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +51,8 @@ class Forge:
     identity: Identity | None
     death_pipe: tuple[int, int]
     core_directory: str | None
+    name: str
+    """What process titles begin with."""
 
     @property
     def site(self) -> Site:
@@ -61,7 +64,7 @@ class Forge:
             worker = self.scoreboard.worker(slot, thread)
             worker.start()
             worker.busy(STARTING)
-        gc.freeze()
+        assert threading.active_count() == 1, "a thread's locks would stay locked for ever in a child"
         sys.stderr.flush()
         pid = os.fork()
         if pid:
@@ -76,7 +79,7 @@ class Forge:
         """The Child of a slot in this process, with all that its connections share."""
         child = Child(
             self.site, self.mpm, self.scoreboard, slot, self.listeners, self.death_pipe[0], self.sinks,
-            worker_title(slot, self.scoreboard.generation),
+            worker_title(self.name, slot, self.scoreboard.generation),
         )  # fmt: skip
         self.world.child = child
         child.on_exit(self.world.reaper.close)
@@ -109,8 +112,9 @@ class Forge:
             self.mpm.serve(child, child.listeners)
         finally:
             child.finish()
+            until = time.monotonic() + DRAIN_SECONDS
             for sink in self.sinks:
-                sink.drain(DRAIN_SECONDS)
+                sink.drain(max(0.0, until - time.monotonic()))
         return 0
 
     def _failed(self) -> int:

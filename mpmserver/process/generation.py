@@ -50,7 +50,11 @@ class Generation:
         open_slots = (slot for slot in range(self.scoreboard.processes) if slot not in taken)
         for slot, _number in zip(open_slots, range(count), strict=False):
             self.scoreboard.claim(slot, 0)
-            pid = self.forge.fork(slot, self.geometry.threads)
+            try:
+                pid = self.forge.fork(slot, self.geometry.threads)
+            except OSError:
+                self.scoreboard.release(slot)
+                raise
             self.scoreboard.process(slot)["pid"] = pid
             self.children[pid] = slot
             started.append(pid)

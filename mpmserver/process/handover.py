@@ -8,7 +8,7 @@
 | where the package is imported from | `sys_path` |
 | listening sockets | descriptors |
 | the death pipe, both ends | descriptors: older children go on watching the same pipe |
-| log programs | both ends of each pipe, process id, specification |
+| log programs | both ends of each pipe, process id, specification; of those that end, the process id |
 | error log | standard error is the error log from the start on |
 | generations | number, and for each one that has processes its scoreboard and (process id, slot) |
 | pid file | its path |
@@ -24,14 +24,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mpmserver.process.command import Command
 from mpmserver.process.parent import Parent
 from mpmserver.process.stub import LAUNCHER, descriptors
 
 VERSION = 1
-STUB = Path(__file__).with_name("stub.py")
+STUB: Final = Path(__file__).with_name("stub.py").read_bytes()
+"""This image's, which knows the state that this image writes, and runs whatever has become of the package."""
+
 
 def execute(parent: Parent, pid_path: str, command: Command, *, graceful: bool) -> OSError:
     """Become the next image. Returns only where the kernel refuses, and then nothing has changed."""
@@ -41,7 +43,7 @@ def execute(parent: Parent, pid_path: str, command: Command, *, graceful: bool) 
     os.pwrite(state_fd, json.dumps(state).encode(), 0)
     fds = descriptors(state)
     try:
-        os.pwrite(stub_fd, STUB.read_bytes(), 0)
+        os.pwrite(stub_fd, STUB, 0)
         for fd in fds:
             os.set_inheritable(fd, True)
         os.execv(sys.executable, [sys.executable, "-P", "-c", LAUNCHER, str(state_fd), str(stub_fd)])
@@ -70,6 +72,7 @@ def describe(parent: Parent, pid_path: str, command: Command, *, graceful: bool)
             {"spec": pipe.spec, "read_fd": pipe.read_fd, "write_fd": pipe.fd, "pid": pipe.pid}
             for pipe in parent.pipes
         ],
+        "programs": sorted(parent.other_programs),
         "boards": [
             {"fd": board.fd, "children": {str(pid): slot for pid, slot in children.items()}}
             for board, children in boards

@@ -8,19 +8,23 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.errors import escaped
 from mpmserver.config.load import Loaded, LoadOptions, load
 from mpmserver.config.node import Origin
 from mpmserver.core.errorlog import format_default
+from mpmserver.core.logs import LogSink
 from mpmserver.core.settings import CoreServer, Level
-from mpmserver.core.site import Site
+from mpmserver.core.site import Server, Site
 from mpmserver.core.world import World
 from mpmserver.modules.so import Catalog
+from mpmserver.mpm.figures import log_form
 from mpmserver.process.command import Command
 
 LOGGED_AT_START: dict[str, tuple[str, Level]] = {
+    "AH00077": ("core", Level.CRIT),
     "AH00111": ("core", Level.WARN),
     "AH00113": ("core", Level.NOTICE),
     "AH00114": ("core", Level.WARN),
@@ -29,11 +33,16 @@ LOGGED_AT_START: dict[str, tuple[str, Level]] = {
     "AH00117": ("core", Level.WARN),
     "AH00547": ("core", Level.ERROR),
     "AH00549": ("core", Level.ERROR),
+    "AH00671": ("alias", Level.WARN),
+    "AH01506": ("env", Level.WARN),
     "AH01574": ("so", Level.WARN),
     "AH02304": ("core", Level.WARN),
+    "AH10032": ("env", Level.WARN),
+    **{f"AH{number:05}": ("macro", Level.WARN) for number in (*range(2793, 2806), 2989)},
 }
 """Messages that Apache prints in the form of the error log even at the start; all others are printed plainly."""
 NUMBER = re.compile(r"AH[0-9]{5}")
+SAID_ONCE = "AH00548"
 
 DEBUGGING = frozenset(level.name.lower() for level in Level if level >= Level.DEBUG)
 
@@ -52,15 +61,21 @@ def load_configuration(command: Command, say: Say) -> Loaded:
         check_document_roots=not command.skip_document_root,
     )
 
+    warnings: list[str] = []
+
     def warn(message: str, origin: Origin | None) -> None:
+        note(message)
+
+    def note(message: str) -> None:
+        warnings.append(message)
         say(startup_line(message))
 
     loaded = load(options, Catalog(), warn)
     if command.startup_level in DEBUGGING:
         for name, path in loaded.loaded:
             say(_logged(Level.DEBUG, "so", f"AH01575: loaded module {name} from {path}"))
-    name_main_server(loaded.configuration, command.name, say)
-    return loaded
+    name_main_server(loaded.configuration, command.name, note)
+    return replace(loaded, warnings=tuple(warnings))
 
 
 def compile_world(loaded: Loaded) -> World:
@@ -70,11 +85,29 @@ def compile_world(loaded: Loaded) -> World:
 
 def startup_line(message: str) -> str:
     """A warning as Apache prints it before there is an error log."""
-    number = NUMBER.search(message)
-    form = None if number is None else LOGGED_AT_START.get(number[0])
+    form = _form(message)
     if form is None:
         return escaped(message)
     return _logged(form[1], form[0], message)
+
+
+def _form(message: str) -> tuple[str, Level] | None:
+    number = NUMBER.search(message)
+    return None if number is None else LOGGED_AT_START.get(number[0])
+
+
+def log_warnings(loaded: Loaded, main: Server, error_log: LogSink) -> None:
+    """Repeat in the new error log what was warned about at the start: Apache then reads all once more."""
+    for message in loaded.warnings:
+        form = _form(message)
+        figure = log_form(message)
+        if figure is not None:
+            main.log(Level.WARN, f"mpm_{loaded.mpm.name}", figure)
+        elif form is not None:
+            main.log(form[1], form[0], message)
+        elif not message.startswith(SAID_ONCE):
+            error_log.write(os.fsencode(f"{escaped(message)}\n"))
+    error_log.flush()
 
 
 def _logged(level: Level, module: str, message: str) -> str:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 
 _OURS = re.compile(
     rb"""(?x) \A (?: (?:[^\0]*/)? mpmserver [:\0]                 # the title, or the command itself
+    | [^\0]+: [ ] master [ ] [^\0]+ [ ] \([^\0()]+\)                # the title with -n
+    | [^\0]*python[^\0]*\0 -P\0 -c\0 [^\0]*'mpmserver[ ]stub'       # between two images
     | [^\0]*python[^\0]*\0 (?:-[^\0]*\0)* (?:[^\0]*/)? mpmserver (?:/__main__\.py)? \0 )  # python -m mpmserver
     """
 )
 """What /proc/PID/cmdline begins with; an editor that has a file of ours open must not match."""
+
+
+LOOKS, LOOK_SECONDS = 20, 0.005
+"""A process that is being executed anew has no command line for a moment (as kernel threads never have one)."""
 
 
 class CorruptPidFile(Exception):
@@ -40,10 +47,14 @@ def is_server(pid: int) -> bool:
     if pid == os.getpid():
         return False
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            state = file.read().rpartition(b") ")[2][:1]
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            command = file.read(65536)
+        for _look in range(LOOKS):
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state = file.read().rpartition(b") ")[2][:1]
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                command = file.read(65536)
+            if command or state == b"Z":
+                break
+            time.sleep(LOOK_SECONDS)
     except OSError:
         return False
     return state != b"Z" and is_ours(command)

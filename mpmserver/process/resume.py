@@ -29,7 +29,8 @@ def resume(state: dict[str, Any]) -> int:
         os.close(state[name])
     for pipe in parts.opener.take_leftovers():
         pipe.close()
-        inherited.ending_programs.append(pipe.pid)
+        if pipe.pid is not None:
+            inherited.ending_programs.add(pipe.pid)
     if parts.pid_path != state["pid_path"]:
         pidfile.remove(state["pid_path"])
         write_pid_file(parts)
@@ -53,5 +54,6 @@ def inherit(state: dict[str, Any]) -> Inherited:
             PipeSink(pipe["spec"], (pipe["read_fd"], pipe["write_fd"]), pipe["pid"]) for pipe in state["pipes"]
         ),
         graceful=state["graceful"],
+        ending_programs=set(state.get("programs", ())),
         totals=remnants[-1].scoreboard,
     )

@@ -9,12 +9,13 @@ detached process while the first one waits for its outcome, so that whoever type
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.load import Loaded
@@ -31,8 +32,9 @@ from mpmserver.process.check import End
 from mpmserver.process.children import PARENT_SIGNALS, Forge
 from mpmserver.process.command import Command
 from mpmserver.process.generation import Generation, Remnant
-from mpmserver.process.loading import compile_world
+from mpmserver.process.loading import compile_world, log_warnings
 from mpmserver.process.parent import Parent
+from mpmserver.process.programs import end_programs
 from mpmserver.process.titles import title_master
 
 
@@ -55,7 +57,7 @@ class Inherited:
     pipes: tuple[PipeSink, ...] = ()
     graceful: bool = True
     totals: Scoreboard | None = None
-    ending_programs: list[int | None] = field(default_factory=list)
+    ending_programs: set[int] = field(default_factory=set)
     """Log programs that the new configuration doesn't have; they end when the last child has let go of the pipe."""
 
 
@@ -73,6 +75,7 @@ def _start_here(loaded: Loaded, command: Command, report: daemon.Report | None) 
     signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
     try:
         parts = prepare(loaded, command, Inherited())
+        log_warnings(loaded, parts.generation.forge.site.main, parts.error_log)
         write_pid_file(parts)
     except StartError as error:
         for line in error.lines:
@@ -113,9 +116,11 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     forge = Forge(
         world, loaded.mpm, scoreboard, tuple(listeners), opener.sinks, identity,
         inherited.death_pipe or os.pipe2(os.O_CLOEXEC),
-        core.core_dump_directory and configuration.path(core.core_dump_directory),
+        core.core_dump_directory and configuration.path(core.core_dump_directory), command.name,
     )  # fmt: skip
     error_log = opener.open(core.error_log or DEFAULT_FILE, configuration.server_root)
+    for sink in opener.sinks:
+        sink.report = partial(world.site.main.log, Level.ERROR, "core")
     return Parts(error_log, loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
 
 
@@ -182,12 +187,13 @@ def write_pid_file(parts: Parts) -> None:
 def serve(parts: Parts, command: Command) -> int:
     """Supervise until the server is stopped, or hand over to a new image (then this doesn't return)."""
     forge = parts.generation.forge
-    title_master(command.file, parts.loaded.mpm.name)
+    title_master(command.name, command.file, parts.loaded.mpm.name)
     if command.one_process:
         return _serve_alone(parts)
     gc.collect()
+    gc.freeze()
     parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command, parts.pid_path)
-    parent.other_programs = {pid for pid in parts.inherited.ending_programs if pid is not None}
+    parent.other_programs = set(parts.inherited.ending_programs)
     if not parts.inherited.graceful:
         parent.end_older()
     parent.begin()
@@ -196,7 +202,7 @@ def serve(parts: Parts, command: Command) -> int:
         error = handover.execute(parent, parts.pid_path, command, graceful=end is End.GRACEFUL)
         parent.log(Level.ERROR, f"({error.errno}){error.strerror}: the server can't be executed anew", "core")
         end = parent.run()
-    _clean_up(parts)
+    _clean_up(parts, parent.other_programs)
     forge.scoreboard.close()
     return 1 if end is End.FATAL else 0
 
@@ -213,18 +219,18 @@ def _serve_alone(parts: Parts) -> int:
     try:
         return forge.serve(child)
     finally:
-        _clean_up(parts)
+        _clean_up(parts, ())
 
 
-def _clean_up(parts: Parts) -> None:
+def _clean_up(parts: Parts, other_programs: Iterable[int]) -> None:
     """The end of the server: pid file, log programs."""
     if pidfile.remove(parts.pid_path):
         parts.generation.forge.site.main.log(
             Level.INFO, "core", f"AH00095: removed PID file {parts.pid_path} (pid={os.getpid()})"
         )
     for sink in parts.opener.sinks:
+        sink.drain(0)
+    for sink in parts.opener.sinks:
+        sink.report = None
         sink.close()
-    for pipe in parts.opener.pipes:
-        if pipe.pid is not None:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pipe.pid, 0)
+    end_programs({*other_programs, *(pipe.pid for pipe in parts.opener.pipes if pipe.pid is not None)})

@@ -62,8 +62,9 @@ def complain(text: str) -> None:
     stamp = time.strftime("%a %b %d %H:%M:%S.000000 %Y")
     pid = os.getpid()
     heading = "the new image failed; the older children serve on, another restart may mend it:"
-    for line in [heading, *text.splitlines()]:
-        os.write(2, f"[{stamp}] [core:alert] [pid {pid}:tid {pid}] {line}\n".encode("utf-8", "replace"))
+    with contextlib.suppress(OSError):  # a log program that doesn't read
+        for line in [heading, *text.splitlines()]:
+            os.write(2, f"[{stamp}] [core:alert] [pid {pid}:tid {pid}] {line}\n".encode("utf-8", "replace"))
 
 
 def keep(state: State) -> NoReturn:
@@ -91,7 +92,7 @@ def reap(state: State) -> list[int]:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             continue
-    programs = {pipe["pid"] for pipe in state["pipes"]}
+    programs = {pipe["pid"] for pipe in state["pipes"]} | set(state.get("programs", ()))
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_child(pid) and pid not in programs]
 
 

@@ -6,18 +6,16 @@ from collections.abc import Callable
 
 from setproctitle import setproctitle
 
-NAME = "mpmserver"
+
+def title_master(name: str, file: str, mpm: str) -> None:
+    """`mpmserver: master /path/conf (event)`; `name` is -n's. `pidfile.py` knows a server by this."""
+    setproctitle(f"{name}: master {file} ({mpm})")
 
 
-def title_master(file: str, mpm: str) -> None:
-    """`mpmserver: master /path/conf (event)`."""
-    setproctitle(f"{NAME}: master {file} ({mpm})")
-
-
-def worker_title(slot: int, generation: int) -> Callable[[int], None]:
+def worker_title(name: str, slot: int, generation: int) -> Callable[[int], None]:
     """Return the function that shows how many workers of a child are busy."""
 
     def show(busy: int) -> None:
-        setproctitle(f"{NAME}: worker {slot} generation {generation} [{busy} busy]")
+        setproctitle(f"{name}: worker {slot} generation {generation} [{busy} busy]")
 
     return show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def open_exchange(connection: Connection, request: Request) -> Exchange:
         server = connection.hosts.choose(request.host, request.uri.path_raw)
     except HTTPError as error:
         error.request_line, error.method, error.target = request.request_line, request.method, request.target
-        error.protocol, error.headers_in = request.protocol, request.headers
+        error.protocol, error.headers_in, error.uri = request.protocol, request.headers, request.uri
         raise
     body = request_body(connection, request)
     x = Exchange(request, connection.peer, server, body, connection.world)
@@ -41,6 +42,11 @@ def open_exchange(connection: Connection, request: Request) -> Exchange:
 def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     """Return an Exchange for a head that was refused: what is known of it, for the page and the log line."""
     method = error.method or "GET"
+    uri = error.uri or Target(error.target or "")
+    server = connection.hosts.default
+    if error.host is not None:
+        with contextlib.suppress(HTTPError):
+            server = connection.hosts.choose(error.host, uri.path_raw)
     error.log = error.log.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
     headers = error.headers_in or Headers()
     request = Request(
@@ -49,7 +55,7 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
         protocol=error.protocol or "HTTP/1.0",
         version=_version(error.protocol),
         headers=headers,
-        request_line=error.request_line or "-",
+        request_line="-" if error.request_line is None else error.request_line,
         head_bytes=connection.received,
         uri=Target("/"),
         host=None,
@@ -59,8 +65,8 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
         expect_continue=False,
         framing=NoBody(),
     )
-    x = Exchange(request, connection.peer, connection.hosts.default, NO_REQUEST_BODY, connection.world)
-    x.uri = error.target or ""
+    x = Exchange(request, connection.peer, server, NO_REQUEST_BODY, connection.world)
+    x.uri, x.args, x.hostname = uri.path_raw, uri.query, error.host
     x.method = error.method or ""
     x.status = error.status
     return x

@@ -307,7 +307,7 @@ class Connection:
 
 
 def _end_of_chain(x: Exchange) -> Exchange:
-    """The last Exchange of a redirect's chain: the log is about it, also where its ErrorDocument failed and `x` answered."""
+    """The last Exchange of a redirect's chain: the log is about it, even where its ErrorDocument failed."""
     while x.next is not None:
         x = x.next
     return x

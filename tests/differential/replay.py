@@ -28,6 +28,8 @@ ERROR_LINE = re.compile(
     r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid \d+(?::tid \d+)?\] (?P<os>\(-?\d+\).*?: )?"
     r"(?:\[(?:client|remote) [^\]]*:(?P<port>\d+)\] )?(?P<text>.*)$"
 )
+#: Apache's own children sometimes crash while they are told to stop; one of ours never may.
+CRASHED = re.compile(r"\bAH0005[12]: child pid \d+ exit signal")
 NUMBERED = re.compile(r"\bAH\d{5}: ")
 
 
@@ -143,5 +145,5 @@ def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) 
     text = f"[{match['module']}:{match['level']}] {match['os'] or ''}{match['text']}"
     if owner := by_port.get(match["port"] or ""):
         owner.logs.setdefault("error", []).append(text)
-    elif NUMBERED.search(text):
+    elif NUMBERED.search(text) and not (transcript.server == "apache" and CRASHED.search(text)):
         transcript.other_errors.append(text)

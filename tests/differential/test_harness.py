@@ -123,8 +123,8 @@ def test_what_cannot_be_equal_is_no_difference(tmp_path: Path) -> None:
 
 def test_an_entry_explains_what_it_matches_and_is_stale_otherwise() -> None:
     open_one = Difference("c", "GET /", "status", "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found")
-    entry = Entry(("c",), "^GET", "status", "200", "404", "because")
-    other = Entry(("c",), "^PUT", "status", "200", "404", "because")
+    entry = Entry(("c",), "^GET", "status", "200", "404", "", "because")
+    other = Entry(("c",), "^PUT", "status", "200", "404", "", "because")
     verdict = judge("c", {"GET /": 1}, {"GET /": [open_one]}, [entry, other])
     assert (verdict.explained, verdict.unexplained, verdict.stale) == (1, (), (other,))
     assert not verdict.good

@@ -17,7 +17,7 @@ MPMS = ("prefork", "worker", "event", "reactor")
 SMALL = b"small file\n"
 LARGE = bytes(range(256)) * 8192
 PIPELINED = 300
-FILES = {
+FILES: dict[str, str | bytes] = {
     "htdocs/small.txt": SMALL,
     "htdocs/large.bin": LARGE,
     "htdocs/empty.txt": b"",
@@ -77,7 +77,8 @@ def test_wrk(server: LiveServer, path: str) -> None:
     assert "Non-2xx" not in text
     assert "Socket errors" not in text
     done = re.search(r"(\d+) requests in", text)
-    assert done is not None and int(done[1]) > 0, text
+    assert done is not None, text
+    assert int(done[1]) > 0, text
 
 
 @pytest.mark.parametrize("arguments", [[], ["-k"], ["-k", "-i"]], ids=["close", "keep-alive", "head"])
@@ -109,7 +110,8 @@ def test_a_pipeline_is_answered_in_order(server: LiveServer) -> None:
 def test_a_pipeline_with_bodies_and_heads_of_requests_in_pieces(server: LiveServer) -> None:
     posts = [b"a" * 10, b"b" * 70_000, b"", b"c" * 3]
     whole = b"".join(
-        b"POST /cgi-bin/echo.sh HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) for body in posts
+        b"POST /cgi-bin/echo.sh HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        for body in posts
     )
     whole += b"GET /small.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with server.connect(20) as connection:

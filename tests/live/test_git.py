@@ -61,6 +61,7 @@ class Git:
         done = subprocess.run(
             [self.program, *map(str, arguments)],
             cwd=at, env=self.environment, input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+            check=False,
         )  # fmt: skip
         text = done.stdout.decode(errors="replace")
         assert done.returncode == 0, f"git {' '.join(map(str, arguments))}:\n{text}"

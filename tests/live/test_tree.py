@@ -104,7 +104,8 @@ class Client(threading.Thread):
         governing = [self.tree.versions[folder], self.tree.versions[Path(folder.parts[0])]]
         before = [each.complete for each in governing]
         connection.sendall("".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths).encode())
-        received, responses = b"", []
+        received = b""
+        responses: list[Response] = []
         while len(responses) < len(paths) or not responses[-1].complete:
             data = connection.recv(262144)
             if not data:

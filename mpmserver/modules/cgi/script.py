@@ -13,6 +13,7 @@ killed where the client has left or the time is up.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CHUNK = 65536
 HIGH_WATER = 1 << 16
 """Unsent output at which the script has to wait."""
+UNHEARD_MOST = 1 << 22
+"""Bytes that a script may write though nobody reads them (HEAD, a redirect, an error) before it is killed."""
 MESSAGE_MOST = 8191
 """A longer line on stderr is logged in pieces."""
 
@@ -187,18 +190,22 @@ class Script:
     async def finish(self, keep: int = 0) -> bytes:
         """Let the script come to its end; returns up to `keep` bytes of what it still had to say.
 
-        Raises ClientGone; one that falls silent for its time, or whose input fails, is no longer waited for.
+        Nobody waits for what it says now, so it gets its time once and not for each piece, and may not say much:
+        then it is killed, as it is when its input fails. Raises ClientGone.
         """
-        kept = bytearray()
+        kept, unheard, end = bytearray(), 0, time.monotonic() + self._seconds
         try:
             while True:
                 while data := self.output.take():
+                    unheard += len(data)
                     kept += data[: keep - len(kept)]
                 if self.ended:
                     break
-                await self.pump()
+                if unheard > UNHEARD_MOST:
+                    raise TimedOut(TimeoutClass.SCRIPT)
+                await self.pump(seconds=max(0.0, end - time.monotonic()))
             while self._stderr >= 0:
-                await ready((self._stderr,), (), TimeoutClass.SCRIPT, self._seconds)
+                await ready((self._stderr,), (), TimeoutClass.SCRIPT, max(0.0, end - time.monotonic()))
                 self._read_messages()
         except (TimedOut, BodyError):
             self.close(kill=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 Limits = Mapping[str, tuple[int | None, int | None]]
 
+_UNUSUAL = re.compile(r"^[0-9]|[^A-Za-z0-9_]")
 _LIMIT_COMMANDS = {
     "cpu": "ulimit {kind} -t {amount}",
     "mem": "ulimit {kind} -v {amount}",
@@ -56,7 +58,7 @@ def start(path: str, arguments: Sequence[str], environment: Mapping[str, str], l
                 stdout=stdout_write,
                 stderr=stderr_write,
                 cwd=os.path.dirname(path),
-                env=environment,
+                env=_as_variables(environment),
                 start_new_session=True,
             )
     except BaseException:
@@ -69,6 +71,11 @@ def start(path: str, arguments: Sequence[str], environment: Mapping[str, str], l
     for fd in ours:
         os.set_blocking(fd, False)
     return Program(process, *ours)
+
+
+def _as_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with names that a shell knows as variables. (ap_create_environment)"""
+    return {_UNUSUAL.sub("_", name): value for name, value in environment.items()}
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STANDARD_METHODS = ("GET", "OPTIONS", "POST")
 _ETAG_FIELDS = ((ETag.INODE, "INode"), (ETag.MTIME, "MTime"), (ETag.SIZE, "Size"))
 _BLOCK = 1 << 16
+_PATH_MAX = 4096
 
 
 def translate(x: Exchange) -> Handled:
@@ -45,7 +46,11 @@ def translate(x: Exchange) -> Handled:
     if "\0" in path or ".." in path.split("/"):
         raise HTTPError(403, log=f"AH00127: Cannot map {x.request.request_line} to file")
     root = (core.document_root or x.server.site.configuration.path("htdocs")).rstrip("/")
-    x.filename = f"{root}/{path}"
+    filename = f"{root}/{path}"
+    if len(os.fsencode(filename)) >= _PATH_MAX:
+        cause = f"({errno.ENAMETOOLONG}){os.strerror(errno.ENAMETOOLONG)}"
+        raise HTTPError(403, log=f"{cause}: AH00127: Cannot map {x.request.request_line} to file")
+    x.filename = filename
     return HANDLED
 
 

@@ -214,8 +214,7 @@ def _handler(x: Exchange) -> str:
 
 
 def _request_line(x: Exchange) -> str:
-    line = x.request.request_line
-    return escape_logitem(line) if line else "-"
+    return escape_logitem(x.request.request_line)
 
 
 ITEMS: Final[Mapping[str, Maker]] = {

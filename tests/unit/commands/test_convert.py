@@ -43,7 +43,7 @@ def test_what_is_not_utf_8_stays(tmp_path: Path, capfdbinary: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("a.conf", "Listen 80\n<Directory /x>\n", "Syntax error on line 2 of {file}: {file}:2: <Directory> was not closed."),
+        ("a.conf", "<Directory /x>\n", "Syntax error on line 1 of {file}: {file}:1: <Directory> was not closed."),
         ("a.yaml", "Listen: 80\nAlias: {a: b\n", "Syntax error on line 3 of {file}: not valid YAML"),
         ("missing.conf", None, "{file}: No such file or directory"),
     ],

@@ -65,6 +65,11 @@ def write(root: Path, **files: str) -> None:
         ("<D>\n<IfDefine !X>\n<IfDefine !Y>\nA\n</IfDefine>\nB\n</IfDefine>\n</D>", "<D>\n    A\n    B\n</D>\n"),
         ("Define X 1\nA ${X}${X}\nUnDefine X\nB", "A 11\nB\n"),
         ("Define X D\n<${X} ${X}>\n</${X}>", "<D D>\n</D>\n"),
+        ("Define Foo 1\nDefine foo 2\nDefine foo\nA ${FOO} ${Foo} ${foo}", "A 2 2 2\n"),
+        (
+            "Define Foo 1\n<IfDefine foo>\nB\n</IfDefine>\nUnDefine foo\n<IfDefine Foo>\nA ${Foo}\n</IfDefine>",
+            "A ${Foo}\n",
+        ),
         ("<Macro m $a @b>\nA $a\n<D @b>\n</D>\n</Macro>\nUse m x 'y \"z'\nUse M 1 2",
          'A x\n<D "y \\"z">\n</D>\nA 1\n<D "2">\n</D>\n'),
         ("LoadModule x_module y.so\n<IfModule x_module>\nA\n</IfModule>", "A\n"),

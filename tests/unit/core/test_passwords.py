@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-from mpmserver.core import passwords
 from mpmserver.core.passwords import MissingLibrary, check_password
 from tests.require import missing
 
@@ -48,7 +47,7 @@ def test_htpasswd(option: str) -> None:
 
 
 def test_the_lack_of_a_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingLibrary):
         check_password("x", HASHES["apr1"])
     assert check_password("password", HASHES["sha1"])

@@ -34,13 +34,22 @@ def start(script: str, first: str = "") -> subprocess.Popen[bytes]:
 
 
 def gone(pid: int, seconds: float = 3.0) -> bool:
-    """Whether a process disappears, as a zombie too."""
+    """Whether a process disappears; as a zombie too, where it is ours to collect."""
     deadline = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists():
+    while _is_there(pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
     return True
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+    except OSError:
+        return False
+    state, parent = stat[stat.rindex(")") + 2 :].split()[:2]
+    return state != "Z" or int(parent) == os.getpid()
 
 
 def test_an_ended_program_is_collected(reaper: Reaper) -> None:
@@ -87,7 +96,7 @@ def test_who_does_not_listen_is_killed_with_all_its_group(reaper: Reaper, tmp_pa
 
 def test_the_group_ends_with_its_leader(reaper: Reaper, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    program = start(f"(trap '' TERM; echo go >{note}.ready; exec sleep 60) & echo $! >{note}; wait")
+    program = start("wait", f"(trap '' TERM; echo go >{note}.ready; exec sleep 60) & echo $! >{note}")
     while not tmp_path.joinpath("pid.ready").exists():
         time.sleep(0.005)
     reaper.hand_over(program, kill=True)

@@ -35,15 +35,34 @@ def _site(tmp_path: Path, text: str) -> None:
         ("<Directory {root}/htdocs/s*>\nSetEnv X wild\n</Directory>", "/sub/x.cgi", b"wild"),
         ("<Directory {root}/htdocs/s*>\nSetEnv X wild\n</Directory>", "/x.cgi", b""),
         ("<DirectoryMatch sub>\nSetEnv X match\n</DirectoryMatch>", "/sub/x.cgi", b"match"),
-        ("<DirectoryMatch sub>\nSetEnv X match\n</DirectoryMatch>\n"
-         "<Directory {root}/htdocs/sub>\nSetEnv X plain\n</Directory>", "/sub/x.cgi", b"match"),
-        ("<Files x.cgi>\nSetEnv X file\n</Files>\n<Directory {root}/htdocs>\nSetEnv X dir\n</Directory>", "/x.cgi", b"file"),
+        (
+            (
+                "<DirectoryMatch sub>\nSetEnv X match\n</DirectoryMatch>\n"
+                "<Directory {root}/htdocs/sub>\nSetEnv X plain\n</Directory>"
+            ),
+            "/sub/x.cgi",
+            b"match",
+        ),
+        (
+            (
+                "<Files x.cgi>\nSetEnv X file\n</Files>\n"
+                "<Directory {root}/htdocs>\nSetEnv X dir\n</Directory>"
+            ),
+            "/x.cgi",
+            b"file",
+        ),
         ("<Location /sub>\nSetEnv X loc\n</Location>\n<Files x.cgi>\nSetEnv X file\n</Files>", "/sub/x.cgi", b"loc"),
         ("<Location /su>\nSetEnv X loc\n</Location>", "/sub/x.cgi", b""),
         ("<LocationMatch ^/s.b/>\nSetEnv X re\n</LocationMatch>", "/sub/x.cgi", b"re"),
         ("<Directory {root}/htdocs>\n<Files x.cgi>\nSetEnv X inner\n</Files>\n</Directory>", "/sub/x.cgi", b"inner"),
-        ("<Directory {root}/htdocs/sub>\nSetEnv X long\n</Directory>\n"
-         "<Directory {root}/htdocs>\nSetEnv X short\n</Directory>", "/sub/x.cgi", b"long"),
+        (
+            (
+                "<Directory {root}/htdocs/sub>\nSetEnv X long\n</Directory>\n"
+                "<Directory {root}/htdocs>\nSetEnv X short\n</Directory>"
+            ),
+            "/sub/x.cgi",
+            b"long",
+        ),
     ],
 )  # fmt: skip
 def test_merge_order(tmp_path: Path, text: str, path: str, expected: bytes) -> None:
@@ -61,7 +80,8 @@ def test_equal_sections_give_the_same_object(tmp_path: Path) -> None:
 
 def test_htaccess_is_parsed_once_and_read_again_when_it_changes(tmp_path: Path) -> None:
     _site(tmp_path, "")
-    made = world(tmp_path, (SHOW + "<Directory {root}>\nAllowOverride FileInfo\n</Directory>").replace("{root}", str(tmp_path)))
+    text = SHOW + "<Directory {root}>\nAllowOverride FileInfo\n</Directory>"
+    made = world(tmp_path, text.replace("{root}", str(tmp_path)))
     file = tmp_path / "htdocs" / "sub" / ".htaccess"
     file.write_text("SetEnv X one\n")
     assert get(made, "/sub/x.cgi").body == b"one"

@@ -17,6 +17,7 @@ The connection speaks lines, one answer each, so that a test can make it wait in
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -43,7 +44,8 @@ from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, offload, ready, sleep, work
 from mpmserver.serve.connection import Outcome
 
-SECONDS = 10.0
+SECONDS = 20.0
+PR_SET_PDEATHSIG = 1
 
 
 class LineConnection:
@@ -285,15 +287,15 @@ class Served:
         self.scoreboard = Scoreboard.create(1, geometry.slots, 1)
         self.listener = free_listener()
         self._death_read, self.death_write = os.pipe()
-        self.pid = os.fork()
+        self.status: int | None = None
+        self.pid = fork_child(log)
         if not self.pid:
             self._child(configuration, connection, before)
-        self.status: int | None = None
         os.close(self._death_read)
         try:
             wait_until(lambda: self.scoreboard.process(0)["state"] == 2 or self.ended(), "the child to be ready")
             assert self.status is None, self.log()
-        except AssertionError:
+        except BaseException:
             self.close()
             raise
 
@@ -359,12 +361,34 @@ class Served:
 
     def close(self) -> None:
         if not self.ended():
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
             self.wait()
         with contextlib.suppress(OSError):
             os.close(self.death_write)
         self.listener.close()
         self.scoreboard.close()
+
+
+def fork_child(log: Path) -> int:
+    """Fork; the child leads a process group, writes to `log`, and ends with this process whatever becomes of it.
+
+    So a test run that is killed leaves nobody behind who holds its pipes.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        with contextlib.suppress(PermissionError):  # both do it, whoever comes first
+            os.setpgid(pid, pid)
+        return pid
+    os.setpgid(0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    return 0
 
 
 @contextlib.contextmanager

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mpmserver.process import pidfile
+from mpmserver.process.stub import LAUNCHER
 
 
 @pytest.mark.parametrize("text", ["123", "123\n", " 123 \n"])
@@ -53,7 +56,10 @@ def test_remove_only_ones_own(tmp_path: Path) -> None:
 
 def sleeper(name: str) -> subprocess.Popen[bytes]:
     """A process that does nothing under this name."""
-    return subprocess.Popen([name, "60"], executable="/bin/sleep")
+    process = subprocess.Popen([name, "60"], executable="/bin/sleep")
+    while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+        time.sleep(0.001)  # the new image has no arguments yet
+    return process
 
 
 @pytest.mark.parametrize(("name", "ours"), [("mpmserver: master /x (event)", True), ("postgres", False)])
@@ -73,6 +79,8 @@ def test_a_living_process_is_believed_when_it_is_a_server(name: str, ours: bool)
         ("/x/.venv/bin/python /x/.venv/bin/mpmserver -k start", True),
         ("python3.13 -E -m mpmserver -d /x", True),
         ("/usr/bin/python3 /x/mpmserver/__main__.py", True),
+        ("shop: master /etc/shop.conf (prefork)", True),
+        ("master of /etc/shop.conf", False),
         ("vim /etc/mpmserver", False),
         ("/srv/mpmserver/.venv/bin/python backup.py", False),
         ("python3 -m mpmserver_exporter", False),
@@ -80,8 +88,13 @@ def test_a_living_process_is_believed_when_it_is_a_server(name: str, ours: bool)
     ],
 )
 def test_the_command_line_of_a_server(command: str, ours: bool) -> None:
-    words = [command] if command.startswith("mpmserver: ") else command.split()
+    words = [command] if ": " in command else command.split()
     assert pidfile.is_ours("".join(f"{word}\0" for word in words).encode()) is ours
+
+
+def test_an_image_that_begins_is_a_server() -> None:
+    words = [sys.executable, "-P", "-c", LAUNCHER, "5", "6"]
+    assert pidfile.is_ours("".join(f"{word}\0" for word in words).encode())
 
 
 def test_a_dead_process_is_not_believed() -> None:

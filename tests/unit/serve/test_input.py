@@ -165,9 +165,7 @@ def test_100_continue_is_sent_when_the_body_is_first_wanted(make: Make) -> None:
         (Chunked(), b"5\r\nhelloXX", 400, BodyError.BROKEN),
     ],
 )
-def test_a_body_that_breaks_off_or_is_none(
-    make: Make, framing: Framing, sent: bytes, status: int, cause: str
-) -> None:
+def test_a_body_that_breaks_off_or_is_none(make: Make, framing: Framing, sent: bytes, status: int, cause: str) -> None:
     connection, body = make(framing, sent)
     connection.client.shutdown(socket.SHUT_WR)
     with pytest.raises(BodyError) as caught:
@@ -194,7 +192,7 @@ def test_a_client_that_is_too_slow(make: Make) -> None:
 
 
 def test_a_reset_is_named_for_the_log(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection, body = make(Length(9))
+    _connection, body = make(Length(9))
 
     async def recv(*arguments: object) -> bytes:
         raise ConnectionResetError(104, "Connection reset by peer")

@@ -1,0 +1,152 @@
+"""The small parts of mod_cgi: the spool, starting a program, resource limits, the query's words, the ScriptLog."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from mpmserver.modules.cgi import spool as spool_module
+from mpmserver.modules.cgi.handler import query_words
+from mpmserver.modules.cgi.scriptlog import ScriptRecord
+from mpmserver.modules.cgi.settings import CgiServer
+from mpmserver.modules.cgi.spawn import Limits, limit_commands, start
+from mpmserver.modules.cgi.spool import Spool
+from tests.unit.modules.kit import USUAL, SiteKit
+
+
+def test_a_spool_keeps_the_order_and_moves_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "IN_MEMORY", 100)
+    monkeypatch.setattr(spool_module, "PIECE", 64)
+    before = os.listdir("/proc/self/fd")
+    spool, put, taken = Spool(), b"", b""
+    for number in range(40):
+        data = bytes([number]) * (number * 7)
+        spool.put(data)
+        put += data
+        if number % 3 == 0:
+            taken += spool.take()
+        assert len(spool) == len(put) - len(taken)
+    assert len(os.listdir("/proc/self/fd")) == len(before) + 1
+    while data := spool.take():
+        taken += data
+    assert taken == put
+    assert len(spool) == 0
+    assert os.listdir("/proc/self/fd") == before
+    spool.put(b"behind")
+    spool.put_back(b"before ")
+    assert spool.take() == b"before behind"
+    spool.put(b"x" * 200)
+    spool.close()
+    assert len(spool) == 0
+
+
+def output_of(path: Path, arguments: tuple[str, ...] = (), limits: Limits = MappingProxyType({})) -> str:
+    program = start(str(path), arguments, {"PATH": "/usr/bin:/bin", "OWN": "1"}, limits)
+    os.close(program.stdin)
+    os.set_blocking(program.stdout, True)
+    with os.fdopen(program.stdout, "rb") as stdout, os.fdopen(program.stderr, "rb"):
+        text = stdout.read().decode()
+    assert program.process.wait() == 0
+    return text
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.sh"
+    path.write_text('#!/bin/sh\npwd; echo "$OWN $HOME [$*]"; ulimit -S -t; ulimit -H -t; cat /proc/self/status\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_a_program_starts_clean(script: Path) -> None:
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    try:
+        lines = output_of(script, ("a b", "*")).splitlines()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= {signal.SIGTERM, signal.SIGUSR1}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+    assert lines[:2] == [str(script.parent), "1  [a b *]"]
+    assert re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", "\n".join(lines), re.MULTILINE) == ["0" * 16] * 2
+
+
+def test_limits_are_set_by_a_shell_that_becomes_the_program(script: Path) -> None:
+    lines = output_of(script, ("x", "$y"), {"cpu": (7, 9), "mem": (1 << 32, None)}).splitlines()
+    assert lines[1:4] == ["1  [x $y]", "7", "9"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "commands"),
+    [
+        ({}, ""),
+        ({"cpu": (5, None)}, "ulimit -S -t 5; "),
+        ({"cpu": (None, 6)}, "ulimit -H -t 6; "),
+        ({"mem": (1 << 20, resource.RLIM_INFINITY)}, "ulimit -S -v 1024; ulimit -H -v unlimited; "),
+        ({"nproc": (3, None)}, "ulimit -S -u 3 2>/dev/null || ulimit -S -p 3; "),
+    ],
+)
+def test_limit_commands(limits: Limits, commands: str) -> None:
+    assert limit_commands(limits) == commands
+
+
+@pytest.mark.parametrize(
+    ("mode", "first_line", "number"), [(0o644, "#!/bin/sh", 13), (0o755, "#!/none/such", 2), (0o755, "plain text", 8)]
+)
+def test_what_cannot_be_started(tmp_path: Path, mode: int, first_line: str, number: int) -> None:
+    path = tmp_path / "bad"
+    path.write_text(first_line)
+    path.chmod(mode)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match=os.strerror(number)):
+        start(str(path), (), {}, {})
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (None, []),
+        ("", []),
+        ("a=b", []),
+        ("a+b%20c", ["a", "b c"]),
+        ("a;b+$(x)", ["a\\;b", "\\$\\(x\\)"]),
+        ("%2d%2dx", ["--x"]),
+    ],
+)
+def test_query_words(query: str | None, words: list[str]) -> None:
+    assert query_words(query) == words
+
+
+def test_script_log(tmp_path: Path) -> None:
+    site = SiteKit(tmp_path, "ScriptLog log\nScriptLogBuffer 4\nScriptLogLength 400", [*USUAL, "cgi"])
+    assert site.site.main[CgiServer].script_log == str(tmp_path / "log")
+    x = site.exchange("/a?b", "POST", [("X-In", "1")])
+    x.filename = "/scripts/a"
+    x.err_headers_out.add("X-Out", "2")
+    record = ScriptRecord(x)
+    record.note_body(b"ab")
+    record.note_body(b"cdef")
+    record.error(200, b"complaint")
+    record.failed(500, "no field", b"output")
+    text = (tmp_path / "log").read_text()
+    head = r"%% \[\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}\] POST /a\?b HTTP/1.1\n%% STATUS /scripts/a\n"
+    complaint = r"%error\ncomplaint\n"
+    failure = r"%request\nHost: localhost:8080\nX-In: 1\n\nabcd\n%response\nX-Out: 2\nno field\n%stdout\noutput\n"
+    assert re.fullmatch(head.replace("STATUS", "200") + complaint + head.replace("STATUS", "500") + failure, text)
+    for _each in range(5):
+        record.error(200, b"x" * 100)
+    assert 400 < (tmp_path / "log").stat().st_size < 600
+
+
+def test_no_script_log(tmp_path: Path) -> None:
+    site = SiteKit(tmp_path, "", [*USUAL, "cgi"])
+    record = ScriptRecord(site.exchange("/a"))
+    record.error(200, b"x")
+    assert not record.wanted
+    site = SiteKit(tmp_path, f"ScriptLog {tmp_path}/none/log", [*USUAL, "cgi"])
+    ScriptRecord(site.exchange("/a")).error(200, b"a log that can't be written stops no request")
