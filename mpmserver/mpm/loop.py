@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.settings import Level
+from mpmserver.http.errors import HTTPError
 from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.driver import Stopped, arrived, log_failure, step
@@ -253,7 +254,10 @@ class Loop:
     def _wait(self, task: Task, waited: Ready) -> None:
         try:
             self.parking.wait(task, waited)
-        except OSError as error:  # no descriptor that this poller can wait for
+        except OutOfDescriptors as error:
+            self.child.site.main.log(Level.ERROR, "core", error.args[1])
+            self.advance(task, error=HTTPError(503))
+        except OSError as error:  # no descriptor that a poller can wait for
             self.advance(task, error=error)
 
     def _finish(self, connection: Connection, outcome: Outcome) -> None:

@@ -175,9 +175,9 @@ class Parking:
         if waited.seconds is not None:
             task.queue = self.deadlines.add(task, waited.kind, max(0.0, waited.seconds), time.monotonic())
         own = task.connection.fd
+        self._reach(max(masks, default=0))
         try:
             for fd, mask in masks.items():
-                self._reach(fd)
                 if fd != own:
                     self._poller.register(fd, mask)
                     self._armed[fd] = mask

@@ -8,6 +8,7 @@ belongs to the parent's image: it leaves through `os._exit`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -65,7 +66,8 @@ class Forge:
             worker.start()
             worker.busy(STARTING)
         assert threading.active_count() == 1, "a thread's locks would stay locked for ever in a child"
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a log program that doesn't read
+            sys.stderr.flush()
         pid = os.fork()
         if pid:
             return pid

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,6 +43,7 @@ LOGGED_AT_START: dict[str, tuple[str, Level]] = {
 """Messages that Apache prints in the form of the error log even at the start; all others are printed plainly."""
 NUMBER = re.compile(r"AH[0-9]{5}")
 SAID_ONCE = "AH00548"
+"""The one warning that Apache doesn't repeat in its error log."""
 
 DEBUGGING = frozenset(level.name.lower() for level in Level if level >= Level.DEBUG)
 
@@ -60,13 +61,9 @@ def load_configuration(command: Command, say: Say) -> Loaded:
         mpm=command.mpm,
         check_document_roots=not command.skip_document_root,
     )
-
     warnings: list[str] = []
 
-    def warn(message: str, origin: Origin | None) -> None:
-        note(message)
-
-    def note(message: str) -> None:
+    def warn(message: str, origin: Origin | None = None) -> None:
         warnings.append(message)
         say(startup_line(message))
 
@@ -74,7 +71,7 @@ def load_configuration(command: Command, say: Say) -> Loaded:
     if command.startup_level in DEBUGGING:
         for name, path in loaded.loaded:
             say(_logged(Level.DEBUG, "so", f"AH01575: loaded module {name} from {path}"))
-    name_main_server(loaded.configuration, command.name, note)
+    name_main_server(loaded.configuration, command.name, warn)
     return replace(loaded, warnings=tuple(warnings))
 
 
@@ -147,5 +144,6 @@ def local_host(program: str, say: Say) -> tuple[str, bool]:
 
 
 def say_on_stderr(line: str) -> None:
-    """Print one line for the person who starts the server."""
-    print(line, file=sys.stderr, flush=True)
+    """Write one line to standard error: the error log, perhaps a program that doesn't read, which must stop nobody."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{line}\n".encode("utf-8", "surrogateescape"))

@@ -63,12 +63,12 @@ class Parent:
 
     def run(self) -> End:
         """Serve until a signal ends it; returns why. All children are gone unless it is a restart."""
-        while True:
+        end = self._collect()  # who ended while the other image went, or while this one was busy
+        while end is None:
             end = self._next_event()
-            if end is not None:
-                return end
-            if self._stop_by is not None and self._all_gone():
+            if end is None and self._stop_by is not None and self._all_gone():
                 return End.STOPPED
+        return end
 
     def begin(self) -> None:
         """Say that the server serves, and start the first children."""

@@ -172,6 +172,10 @@ def complain_of_new_addresses(configuration: Configuration) -> list[str]:
 
 def write_pid_file(parts: Parts) -> None:
     """Write the pid file; a complaint goes to the error log as well, as Apache's does."""
+    main = parts.generation.forge.site.main
+    if os.path.exists(parts.pid_path):
+        message = f"AH00098: pid file {parts.pid_path} overwritten -- Unclean shutdown of previous Apache run?"
+        main.log(Level.WARN, "core", message)
     try:
         pidfile.write(parts.pid_path, os.getpid())
     except OSError as error:
@@ -180,7 +184,7 @@ def write_pid_file(parts: Parts) -> None:
             f"AH00100: mpmserver: could not log pid to file {parts.pid_path}",
         )
         for line in lines:
-            parts.generation.forge.site.main.log(Level.ERROR, "core", line)
+            main.log(Level.ERROR, "core", line)
         raise StartError(*lines) from None
 
 

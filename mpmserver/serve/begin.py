@@ -11,7 +11,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.framing import NoBody
 from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
-from mpmserver.http.uri import Target
+from mpmserver.http.uri import Target, parse_target
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody, request_body
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def open_exchange(connection: Connection, request: Request) -> Exchange:
 def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     """Return an Exchange for a head that was refused: what is known of it, for the page and the log line."""
     method = error.method or "GET"
-    uri = error.uri or Target(error.target or "")
+    uri = error.uri or parse_target(error.target or "", method) or Target(error.target or "")
     server = connection.hosts.default
     if error.host is not None:
         with contextlib.suppress(HTTPError):

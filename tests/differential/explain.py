@@ -22,7 +22,8 @@ EXPLAINED = Path(__file__).resolve().parent / "explained.yaml"
 class Entry:
     """One wanted difference; patterns are searched for, an empty one matches all.
 
-    What ``less`` finds is all that may be different: ours without it has to be what Apache's is.
+    What ``less`` finds is all that may be different: ours without it has to be what Apache's is. ``sometimes`` is for
+    what depends on which of two things happens first: such an entry need not match in every run.
     """
 
     cases: tuple[str, ...]
@@ -32,6 +33,7 @@ class Entry:
     ours: str
     less: str
     reason: str
+    sometimes: bool = False
 
     def matches(self, difference: Difference) -> bool:
         """Whether this entry explains ``difference``."""
@@ -49,13 +51,14 @@ def load_entries(path: Path = EXPLAINED) -> list[Entry]:
     """Read the list; ``ValueError`` for an entry without reason, field or cases."""
     entries = []
     for number, raw in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], 1):
-        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "less", "reason"}
+        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "less", "reason", "sometimes"}
         if unknown or not raw.get("reason") or not raw.get("cases") or not raw.get("field"):
             raise ValueError(f"{path.name}: entry {number} needs cases, field and reason; unknown: {sorted(unknown)}")
         entries.append(
             Entry(
                 tuple(raw["cases"]), raw.get("request", ""), raw["field"],
                 raw.get("apache", ""), raw.get("ours", ""), raw.get("less", ""), raw["reason"],
+                raw.get("sometimes", False),
             )
         )  # fmt: skip
     return entries
@@ -95,5 +98,5 @@ def judge(
         unexplained += open_ones
         equal += weight if not items else 0
         explained += weight if items and not open_ones else 0
-    stale = tuple(entry for entry in entries if case in entry.cases and entry not in used)
+    stale = tuple(entry for entry in entries if case in entry.cases and entry not in used and not entry.sometimes)
     return Verdict(case, sum(weights.values()), equal, explained, tuple(unexplained), stale)

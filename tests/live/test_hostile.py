@@ -23,7 +23,6 @@ ScriptAlias /cgi-bin/ ${ROOT}/cgi-bin/
 Timeout 4
 KeepAliveTimeout 2
 RequestReadTimeout header=3-6,MinRate=500 body=3,MinRate=500
-StartServers 2
 """
 PREFORK = "StartServers 4\nMinSpareServers 4\nMaxSpareServers 250\nMaxRequestWorkers 250\nServerLimit 250\n"
 FILES: dict[str, str | bytes] = {
@@ -57,6 +56,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     extra = PREFORK if request.param == "prefork" else ""
     with LiveServer(CONFIG + extra, mpm=request.param, files=FILES) as live:
         _warm(live)
+        _reset_at_every_stage(live)
         yield live
 
 
@@ -118,12 +118,19 @@ def _read(client: socket.socket, count: int) -> bytes:
 
 
 def _warm(server: LiveServer) -> None:
-    """What a child keeps from its first script on (its reaper's descriptors) is no leak."""
-    for _ in range(8):
-        server.get("/cgi-bin/echo.sh", method="POST", body=b"x")
+    """Have every thread run a script once: what it keeps from then on (its poller's descriptor) is no leak."""
+    clients = [server.connect() for _ in range(8)]
+    for client in clients:
+        head = b"POST /cgi-bin/echo.sh HTTP/1.1\r\n" + HEAD + b"Connection: close\r\nContent-Length: 1\r\n\r\n"
+        client.sendall(head)
+    for client in clients:
+        time.sleep(0.05)
+        client.sendall(b"x")
+        assert _read(client, LARGE).startswith(b"HTTP/1.1 200 ")
+        client.close()
 
 
-def test_a_client_that_resets(server: LiveServer) -> None:
+def _reset_at_every_stage(server: LiveServer) -> None:
     for data, answer in STAGES.values():
         for pause in (0.0, 0.05):
             client = server.connect()
@@ -132,6 +139,10 @@ def test_a_client_that_resets(server: LiveServer) -> None:
                 assert _read(client, answer)
             time.sleep(pause)
             _reset(client)
+
+
+def test_a_client_that_resets(server: LiveServer) -> None:
+    _reset_at_every_stage(server)
 
 
 def test_a_client_that_half_closes(server: LiveServer) -> None:
@@ -150,7 +161,7 @@ def test_two_hundred_clients_that_send_one_byte(server: LiveServer) -> None:
     for client in clients:
         client.sendall(b"G")
     try:
-        if server.mpm in ("event", "reactor"):
+        if server.mpm == "reactor":  # elsewhere a head that is being received has a thread, as in Apache
             assert server.get("/", timeout=15).body == b"fine\n"
     finally:
         for client in clients:
@@ -159,7 +170,7 @@ def test_two_hundred_clients_that_send_one_byte(server: LiveServer) -> None:
 
 def test_a_slow_reader_of_a_large_file(server: LiveServer) -> None:
     with server.connect() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         client.sendall(b"GET /large.bin HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n")
         got = b""
         for _ in range(20):
@@ -175,7 +186,7 @@ def test_a_slow_reader_of_a_large_file(server: LiveServer) -> None:
 def test_a_reader_that_stops(server: LiveServer) -> None:
     """Time-out ends it; until then others are served."""
     with server.connect(timeout=20) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         client.sendall(b"GET /cgi-bin/endless.sh HTTP/1.1\r\n" + HEAD + b"\r\n")
         assert client.recv(4096)
         assert server.get("/").status == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.slow import SlowServer, title
+from tests.live.slow import SlowServer, generations, title
 from tests.live_server import session_members, wait_until
 from tests.require import require_tool
 
@@ -48,6 +48,19 @@ def test_a_stopped_program_stops_nobody_and_what_is_lost_is_said(mpm: str) -> No
         assert lost
         assert sum(map(int, lost)) > 10
         assert not Path(f"/proc/{cat}").exists(), "ended with the server, though it was stopped"
+
+
+def test_an_error_log_whose_program_is_stopped_hinders_no_restart() -> None:
+    config = 'ErrorLog "|/bin/cat"\nCustomLog logs/pids "%P"\n<Directory "${ROOT}/cgi-bin">\nRequire all denied\n</Directory>\n'
+    with SlowServer("event", config) as server:
+        [cat] = programs(server, "/bin/cat")
+        os.kill(cat, signal.SIGSTOP)
+        for _each in range(300):  # 64 kB are what the pipe itself holds
+            assert server.get("/cgi-bin/slow.sh?" + "x" * 4000, {"Referer": "y" * 2000}).status == 403
+        server.write_config(config)
+        server.signal(signal.SIGUSR1)
+        wait_until(lambda: generations(server) == {2}, 20, "the restart")
+        assert server.get("/a.txt").body == b"static\n"
 
 
 def test_a_program_that_ends_by_itself_later_is_no_zombie() -> None:

@@ -64,14 +64,20 @@ def test_select_says_when_it_is_out_of_descriptors_and_goes_on() -> None:
     clients: list[socket.socket] = []
     try:
         with SlowServer("reactor", "ReactorProcesses 1\nMultiplexer select\n") as server:
-            clients += [server.connect() for _each in range(900)]
-            assert "static" in answer(server.ask("/a.txt", clients[-1]))
-            clients += [server.connect() for _each in range(200)]
+            clients.append(server.ask("/a.txt"))
+            assert "static" in answer(clients[0])
+            for _each in range(1100):
+                clients.append(server.connect())
+                clients[-1].sendall(b"G")  # with nothing sent the kernel would hold it back (TCP_DEFER_ACCEPT)
             wait_until(lambda: "Multiplexer select is out of descriptors" in server.error_log(), 15, "the complaint")
             assert "static" in answer(server.ask("/a.txt", clients[0])), "those that it has are served"
+            server.ask("/cgi-bin/slow.sh?1", clients[0])
+            assert answer(clients[0]).startswith("HTTP/1.1 503 "), "there is no descriptor for a script's pipes"
             while clients:
                 clients.pop().close()
             assert server.get("/a.txt").body == b"static\n"
+            server.let_go()
+            assert server.get("/cgi-bin/slow.sh?1").body == b"done 1\n"
             assert "Traceback" not in server.error_log()
     finally:
         for client in clients:

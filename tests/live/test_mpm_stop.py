@@ -96,9 +96,10 @@ def open_files(pid: int) -> list[str]:
 
 
 def resident(pid: int) -> int:
-    """Kilobytes of memory that a process has to itself."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return sum(int(amount) for amount in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.MULTILINE))
+    """Kilobytes of memory that a process has (shared with its children for the most part)."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 @AS_ROOT
@@ -122,3 +123,12 @@ def test_the_name_of_n_begins_titles_and_is_believed() -> None:
         subprocess.run([*command, "graceful"], cwd=PROJECT, check=True, timeout=30)
         wait_until(lambda: generations(server) == {2}, 20, "the restart")
         assert title(server.pid).startswith("shop: master ")
+
+
+def test_a_pid_file_that_was_left_behind_is_overwritten_with_a_warning() -> None:
+    server = SlowServer("prefork")
+    server.write("logs/httpd.pid", "4194304\n")
+    with server:
+        line = rf"\[core:warn\] .* AH00098: pid file {server.root}/logs/httpd.pid overwritten -- Unclean shutdown"
+        assert re.search(line, server.error_log())
+        assert (server.root / "logs/httpd.pid").read_text() == f"{server.pid}\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.slow import CONFIG, FILES, MODULES, MPMS, SlowServer, answer, generations
+from tests.live.slow import MPMS, SlowServer, answer, generations
 from tests.live.test_process_imports import WATCH
 from tests.live_server import PROJECT, wait_until
 
@@ -20,7 +20,6 @@ def test_new_code_runs_after_a_graceful_restart(mpm: str, tmp_path: Path) -> Non
     shutil.copytree(PROJECT / "mpmserver", package, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
-    assert (CONFIG, FILES, MODULES)
     server = SlowServer(mpm, "LoadModule watch_module watch_imports\n")
     server.write("watch_imports.py", WATCH)
     imports = server.write("logs/imports", "")

@@ -99,8 +99,9 @@ def test_a_killed_child_is_reported_and_replaced(live_server: Start) -> None:
     wait_until(lambda: bool(set(workers(server)) - victims), 5, "a new child")
 
 
-def test_children_leave_when_the_parent_is_killed() -> None:
-    server = LiveServer(mpm="prefork", modules=()).start()
+@pytest.mark.parametrize("mpm", ["prefork", "worker", "event", "reactor"])
+def test_children_leave_when_the_parent_is_killed(mpm: str) -> None:
+    server = LiveServer(mpm=mpm, modules=()).start()
     try:
         session = server.pid
         os.kill(server.pid, signal.SIGKILL)

@@ -52,6 +52,7 @@ class Run:
         x, head = self.x, ScriptHead()
         try:
             await self._read_head(head)
+            await self.script.fill()  # a body that is known to be broken is answered as such
         except BodyError as error:
             self.log_body(error)
             raise

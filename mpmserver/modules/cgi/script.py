@@ -86,7 +86,7 @@ class Script:
         Raises `TimedOut` (SCRIPT) when nothing moved for the script's time (or `seconds`), ClientGone when the
         client has reset the connection, BodyError when it sends no proper body.
         """
-        await self._fill()
+        await self.fill()
         body_fd = self._body_wanted()
         reads = tuple(fd for fd in (self._stdout_wanted(), self._stderr, body_fd) if fd >= 0)
         writes = tuple(fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0)
@@ -121,8 +121,11 @@ class Script:
                 raise self._body.late() from None
             raise
 
-    async def _fill(self) -> None:
-        """Take what has arrived of the request's body, where the script has taken what came before."""
+    async def fill(self) -> None:
+        """Take what has arrived of the request's body, where the script has taken what came before.
+
+        Never waits for more. Raises BodyError.
+        """
         while not (self._to_script or self._body_done or self._stdin < 0):
             data = await self._body.read_now(CHUNK)
             if data is None:

@@ -15,6 +15,9 @@ from mpmserver.http.status import is_known
 from mpmserver.modules.core.numbers import atoi
 from mpmserver.modules.core.table import directives
 
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+"""A text is a string of Apache's expression language, in which a backslash escapes."""
 _URL = re.compile(r"[A-Za-z0-9+.-]+://")
 
 
@@ -37,7 +40,7 @@ def _kept(build: Build, document: str) -> str:
         build.fail("Cannot parse expression in ErrorDocument: expressions are not available in this version")
     if " " not in document and (document.startswith("/") or _URL.match(document)):
         return document
-    return '"' + document.removeprefix('"')
+    return '"' + _ESCAPE.sub(lambda match: _CONTROLS.get(match[1], match[1]), document.removeprefix('"'))
 
 
 DIRECTIVES = directives(

@@ -9,7 +9,6 @@ from unittest.mock import patch
 
 import pytest
 
-from mpmserver.core import htaccess
 from mpmserver.core.world import World
 from tests.memory import get, log_of, world
 
@@ -61,7 +60,7 @@ def test_an_unchanged_file_costs_one_stat(made: World, tmp_path: Path) -> None:
     assert missing(made) == b"one"
     later = time.time_ns() + 10_000_000_000
     files = made.resolver._htaccess
-    with patch.object(htaccess.time, "time_ns", return_value=later):
+    with patch("mpmserver.core.htaccess.time.time_ns", return_value=later):
         assert missing(made) == b"one"
         with patch("builtins.open", side_effect=AssertionError("read again")):
             assert missing(made) == b"one"

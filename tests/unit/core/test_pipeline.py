@@ -60,6 +60,25 @@ def test_error_documents(tmp_path: Path, document: str, status: int, body: bytes
     assert body in answer.body
 
 
+def test_an_error_document_has_turned_the_method_to_get(tmp_path: Path) -> None:
+    made = world(tmp_path, "ErrorDocument 405 /missing.txt")
+    (tmp_path / "htdocs" / "a.txt").write_text("a")
+    answer = get(made, "/a.txt", method="DELETE")
+    assert answer.status == 405
+    assert b"The requested method GET is not allowed" in answer.body
+
+
+def test_an_expectation_that_fails_is_answered_by_the_host_it_names(tmp_path: Path) -> None:
+    made = world(
+        tmp_path,
+        "<VirtualHost *:8080>\nServerName a\n</VirtualHost>\n"
+        "<VirtualHost *:8080>\nServerName b\nErrorDocument 417 \"not by b\"\n</VirtualHost>\n",
+    )
+    answer = exchange(made, b"GET /a HTTP/1.1\r\nHost: b\r\nExpect: wonders\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 417 ")
+    assert answer.endswith(b"not by b")
+
+
 def test_redirects_stop_at_the_limit(tmp_path: Path) -> None:
     script = tmp_path / "htdocs" / "loop.cgi"
     made = world(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpmserver.http.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
+from mpmserver.http.chunked import LAST_CHUNK, BadTrailer, ChunkedDecoder, encode_chunk
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import HeadLimits
 
@@ -111,6 +111,7 @@ def test_what_apache_logs() -> None:
         decode(b"0\r\nX : y\r\n\r\n")
     assert caught.value.log == "AH02426: Request header field name is malformed: X : y"
     assert caught.value.log_more == (("info", "AH02656: Error while reading HTTP trailer: 400"),)
+    assert isinstance(caught.value, BadTrailer)
 
 
 def test_a_broken_body_stays_broken() -> None:

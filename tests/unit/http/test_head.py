@@ -45,7 +45,7 @@ def test_a_request() -> None:
 def test_an_absolute_target_replaces_host() -> None:
     request = parse("GET http://Other:81/a HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (request.host, request.port) == ("other", 81)
-    assert request.headers.get("Host") == "Other:81"
+    assert request.headers.get("Host") == "other:81"
     request = parse("GET https://other/a HTTP/1.1\r\nHost: x:80\r\n\r\n")
     assert (request.host, request.port, request.headers.get("Host")) == ("x", 80, "x:80")
 
@@ -96,6 +96,7 @@ def test_expectations() -> None:
     error = refused("GET / HTTP/1.1\r\nHost: x\r\nExpect: foo\r\n\r\n")
     assert error.status == 417
     assert error.log == "AH00570: client sent an unrecognized expectation value of Expect: foo"
+    assert error.host == "x"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,9 @@ def test_expectations() -> None:
          "AH03448: HTTP Request Line; Excess whitespace (disallowed by HttpProtocolOptions Strict)"),
         ("GET\t/a HTTP/1.1\r\n", "GET /a HTTP/1.1", "GET", "/a", "HTTP/1.1",
          "AH03447: HTTP Request Line; Invalid whitespace"),
+        (" GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1", "GET", "/a", "HTTP/1.1",
+         "AH03447: HTTP Request Line; Invalid whitespace"),
+        (" G/T /a HTTP/1.1\r\n", "G", "G/T", "/a", "HTTP/1.1", "AH03447: HTTP Request Line; Invalid whitespace"),
         ("GET /a HTTP/1.1\n", "GET /a HTTP/1.1\n", None, None, "HTTP/1.0",
          "AH00566: request failed: malformed request line"),
         ("GET /a\0b HTTP/1.1\r\n", "GET /a", None, None, "HTTP/1.0", "AH00566: request failed: malformed request line"),
@@ -269,3 +273,9 @@ def test_a_client_that_ends_too_early(head: bytes, log: str | None) -> None:
     error = cut_short(head, STRICT)
     assert (error and error.log) == log
     assert error is None or (error.status, error.close) == (400, True)
+
+
+def test_the_log_learns_the_query_of_what_was_refused_later() -> None:
+    error = refused("GET http://x/a?q HTTP/1.1\r\n\r\n")
+    assert error.uri is not None
+    assert (error.uri.path_raw, error.uri.query, error.host) == ("/a", "q", None)

@@ -105,6 +105,7 @@ def failed(user: str) -> str:
         (VALID, basic("col:pc"), 200, ""),
         (VALID, basic("uü:pä"), 200, ""),
         (VALID, basic("empty:"), 401, mismatch("empty")),
+        (VALID, basic("nocolon:"), 401, mismatch("nocolon")),
         (VALID, basic("spaced:x"), 401, "AH01618: user spaced not found: /p/a.txt"),
         (VALID, basic("# comment:x"), 401, "AH01618: user # comment not found: /p/a.txt"),
         ("AuthType Basic\nAuthUserFile {root}/pw\nRequire valid-user", ALICE, 500, "AH01615: need AuthName: /p/a.txt"),

@@ -75,6 +75,18 @@ def test_a_program_starts_clean(script: Path) -> None:
     assert re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", "\n".join(lines), re.MULTILINE) == ["0" * 16] * 2
 
 
+def test_names_of_variables_are_those_that_a_shell_knows(tmp_path: Path) -> None:
+    path = tmp_path / "env.sh"
+    path.write_text("#!/bin/sh\nenv\n")
+    path.chmod(0o755)
+    program = start(str(path), (), {'c"': "1", "2x-y": "2", "ok": "3"}, {})
+    os.close(program.stdin)
+    os.set_blocking(program.stdout, True)
+    with os.fdopen(program.stdout, "rb") as stdout, os.fdopen(program.stderr, "rb"):
+        assert {b"c_=1", b"_x_y=2", b"ok=3"} <= set(stdout.read().splitlines())
+    assert program.process.wait() == 0
+
+
 def test_limits_are_set_by_a_shell_that_becomes_the_program(script: Path) -> None:
     lines = output_of(script, ("x", "$y"), {"cpu": (7, 9), "mem": (1 << 32, None)}).splitlines()
     assert lines[1:4] == ["1  [x $y]", "7", "9"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mpmserver.mpm.base import settings_of
+from mpmserver.mpm.figures import log_form
 from tests.unit.mpm.kit import built_in, configuration_of
 
 HINT = "To increase, please see the {} directive."
@@ -129,6 +130,39 @@ def test_worker(settings: dict[str, int], expected: list[str]) -> None:
 def test_event_differs_in_its_numbers(settings: dict[str, int], expected: list[str]) -> None:
     renumbered = [f"AH{int(line[2:7]) + 197:05}{line[7:]}" for line in expected]
     assert warnings_of("event", settings) == renumbered
+
+
+@pytest.mark.parametrize(
+    ("warning", "logged"),
+    [
+        (PREFORK[2][1][0], "AH00176: ServerLimit of 300000 exceeds compile-time limit of 200000, decreasing to match"),
+        (
+            PREFORK[2][1][1],
+            "AH00181: MaxRequestWorkers of 500000 exceeds ServerLimit value of 200000, decreasing to match",
+        ),
+        (PREFORK[1][1][3], "AH00187: MinSpareServers of 0 not allowed, increasing to 1"),
+        (WORKER[2][1][1], "AH00315: MaxRequestWorkers of 0 is less than ThreadsPerChild of 25, increasing to match"),
+        (
+            "AH00513: WARNING: MaxRequestWorkers of 25 is not an integer multiple of ThreadsPerChild of 10, "
+            "decreasing to nearest multiple 20, for a maximum of 2 servers.",
+            "AH00514: MaxRequestWorkers of 25 is not an integer multiple of ThreadsPerChild of 10, "
+            "decreasing to nearest multiple 20",
+        ),
+        (
+            WORKER[-1][1][-1],
+            "AH00319: MaxRequestWorkers of 400 would require 400 servers and exceed ServerLimit of 16, "
+            "decreasing to 16",
+        ),
+        (
+            "AH00507: WARNING: ThreadsPerChild of 99 exceeds ThreadLimit of 64 threads, decreasing to 64. "
+            + HINT.format("ThreadLimit"),
+            "AH00508: ThreadsPerChild of 99 exceeds ThreadLimit of 64, decreasing to match",
+        ),
+        ("AH00112: Warning: DocumentRoot [/x] does not exist", None),
+    ],
+)
+def test_warnings_in_the_error_log(warning: str, logged: str | None) -> None:
+    assert log_form(warning) == logged
 
 
 def test_event_may_have_more_threads() -> None:

@@ -240,7 +240,7 @@ def test_a_wait_that_is_refused_leaves_nothing_behind() -> None:
     lot.parking.unpark(connection)
     task = lot.task(connection)
     with pytest.raises(OutOfDescriptors):
-        lot.parking.wait(task, Ready((connection.fd, 5000), (), TimeoutClass.SCRIPT, 1.0))
+        lot.parking.wait(task, Ready((connection.fd, 5000, 50_000), (), TimeoutClass.SCRIPT, 1.0))
     assert lot.parking.tasks() == []
     assert not any(lot.parking.counts)
     assert list(lot.parking.expire(1e12)) == []

@@ -9,7 +9,6 @@ import pytest
 from tests.memory import exchange, world
 
 ENVIRONMENT = """
-LoadModule setenvif_module modules/mod_setenvif.so
 MaxKeepAliveRequests 3
 SetEnvIf X-D . downgrade-1.0
 SetEnvIf X-F . force-response-1.0
