@@ -56,7 +56,9 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
     """
     _log(failed, error)
     failed.status = error.status
+    method, x.method = x.method, "GET"  # what the document was asked for with
     send_page(x, x.status, also=x.status)
+    x.method = method
     return x
 
 

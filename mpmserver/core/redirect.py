@@ -59,7 +59,7 @@ def redirected(x: Exchange, uri: str, error_document: bool = False) -> Exchange:
     if error_document:
         new.no_local_copy = True
         x.env["REQUEST_METHOD"] = x.method
-        x.method = new.method = "GET"
+        new.method = "GET"
     new.env = {f"REDIRECT_{name}": value for name, value in x.env.items()}
     new.env["REDIRECT_STATUS"] = str(x.status)
     return new

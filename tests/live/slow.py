@@ -5,7 +5,6 @@ Nothing here depends on how long anything takes: a script says that it runs by a
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from pathlib import Path
@@ -71,18 +70,15 @@ def generations(server: LiveServer) -> set[int]:
 
 
 def answer(connection: socket.socket) -> str:
-    """One response with its body, which must be short; what came until the end where the connection was closed."""
+    """One response; what came until the end where the connection was closed meanwhile."""
     data = b""
-    while b"\r\n\r\n" not in data or not data.endswith((b"\n", b"0\r\n\r\n")) or data.endswith(b"\r\n\r\n"):
-        if data.endswith(b"0\r\n\r\n"):
-            break
-        piece = connection.recv(65536)
-        if not piece:
-            break
+    while not complete(data) and (piece := connection.recv(65536)):
         data += piece
     return data.decode()
 
 
-def descriptors(pid: int) -> int:
-    """How many descriptors a process has."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def complete(data: bytes) -> bool:
+    """Whether this is a whole response, by its own account."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\nContent-Length: (\d+)", head)
+    return bool(end) and (len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n"))

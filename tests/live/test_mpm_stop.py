@@ -56,7 +56,7 @@ def test_a_child_that_dies_is_replaced(mpm: str, number: signal.Signals) -> None
     with SlowServer(mpm, "ReactorProcesses 1\n" if mpm == "reactor" else "StartServers 1\n") as server:
         victim = server.workers()[0]
         os.kill(victim, number)
-        line = rf"\[core:notice\] .* AH0005[12]: child pid {victim} exit signal {signal.strsignal(number)} \({number:d}\)"
+        line = rf"\[core:notice\] .* AH0005[12]: child pid {victim} exit signal [A-Z][a-z ]+ \({number:d}\)"
         wait_until(lambda: re.search(line, server.error_log()) is not None, 10, "the report")
         assert server.get("/a.txt").body == b"static\n"
         assert victim not in server.workers()
@@ -65,7 +65,7 @@ def test_a_child_that_dies_is_replaced(mpm: str, number: signal.Signals) -> None
 @pytest.mark.parametrize("mpm", MPMS)
 def test_restarts_leave_a_running_script_alone_and_nothing_grows(mpm: str) -> None:
     """Neither the parent's descriptors nor its memory, from image to image."""
-    rounds = int(os.environ.get("ROUNDS", "4"))
+    rounds = 4
     with SlowServer(mpm) as server:
         running = server.begin("1")
         restart(server, 2)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.slow import title
 from tests.live_server import PROJECT, LiveServer, session_members, wait_until
 
 Start = Callable[..., LiveServer]
@@ -28,10 +29,6 @@ NUMBERS = {
     "event": ("AH00489", "AH00491", "AH00492", "AH00494"),
 }
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-
-def title(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().strip("\0 ")
 
 
 def status_field(pid: int, name: str) -> list[int]:

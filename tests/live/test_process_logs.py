@@ -43,6 +43,8 @@ def test_nothing_is_lost_when_the_program_is_killed(mpm: str) -> None:
                 # What it has read and not yet written would be lost with it, and nobody could help that.
                 wait_until(lambda: len(lines(copy)) == 10, 5, "the first lines")
                 os.kill(first, signal.SIGKILL)
+                # Before it is scheduled to die it would read one more line.
+                wait_until(lambda: first not in session_members(server.pid), 5, "the program's end")
             assert server.get(f"/a.txt?{number}").status == 200
         wait_until(lambda: len(lines(copy)) >= 20, 10, "the lines")
         assert sorted(lines(copy)) == sorted(f"GET /a.txt?{number} HTTP/1.1" for number in range(20))

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.live.slow import generations
 from tests.live_server import HOST, PROJECT, LiveServer, free_port, wait_until
 
 MPMS = ("prefork", "worker", "event", "reactor")
-
-
-def generations(server: LiveServer) -> set[int]:
-    """The generations that have processes now."""
-    found = set()
-    for pid in server.children():
-        try:
-            title = Path(f"/proc/{pid}/cmdline").read_text()
-        except OSError:
-            continue
-        match = re.search(r"generation (\d+)", title)
-        if match:
-            found.add(int(match[1]))
-    return found
 
 
 def restart(server: LiveServer, number: int) -> None:

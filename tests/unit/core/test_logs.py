@@ -70,6 +70,42 @@ class TestFile:
             subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT, **streams)
             assert ours.recv(100) == b"a line"
 
+    def test_lines_that_a_full_disk_loses_are_counted_and_told_now_and_then(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[str] = []
+        sink = FileSink("/dev/full")
+        sink.report = said.append
+        for lines in (2, 3, 1):
+            for _each in range(lines):
+                sink.write(b"x\n")
+            sink.flush()
+        assert sink.dropped == 6
+        assert said == ["2 lines for /dev/full were lost"], "the next report has its time"
+        monkeypatch.setattr(sink, "_next_report", 0.0)
+        sink.write(b"x\n")
+        sink.flush()
+        assert said[1:] == ["5 lines for /dev/full were lost"]
+        sink.write(b"x\n")
+        sink.drain(0)
+        assert said[2:] == ["1 lines for /dev/full were lost"], "the end of a process tells the rest"
+        sink.drain(0)
+        assert len(said) == 3
+        sink.close()
+
+    def test_an_error_log_that_is_full_itself_reports_into_itself_once(self) -> None:
+        sink = FileSink("/dev/full")
+
+        def report(message: str) -> None:
+            sink.write(message.encode())
+            sink.flush()
+
+        sink.report = report
+        sink.write(b"x\n")
+        sink.flush()
+        assert sink.dropped == 2
+        sink.close()
+
     def test_threads_lose_and_double_nothing(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         sink = FileSink(str(path))

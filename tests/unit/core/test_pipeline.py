@@ -60,7 +60,7 @@ def test_error_documents(tmp_path: Path, document: str, status: int, body: bytes
     assert body in answer.body
 
 
-def test_an_error_document_has_turned_the_method_to_get(tmp_path: Path) -> None:
+def test_the_page_behind_a_failed_error_document_names_its_method(tmp_path: Path) -> None:
     made = world(tmp_path, "ErrorDocument 405 /missing.txt")
     (tmp_path / "htdocs" / "a.txt").write_text("a")
     answer = get(made, "/a.txt", method="DELETE")

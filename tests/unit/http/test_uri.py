@@ -30,7 +30,7 @@ from mpmserver.http.uri import (
         ("?x", Target("/", "x")),
         ("/a#b?c", Target("/a", fragment="b?c")),
         ("/a?b#c", Target("/a", "b", fragment="c")),
-        ("//x/a", Target("//x/a")),
+        ("//x/a", Target("/x/a")),
         ("http://Ex.org:81/a?b", Target("/a", "b", "Ex.org", 81, "http", authority="Ex.org:81")),
         ("HTTP://x", Target("/", None, "x", None, "http", authority="x")),
         ("http://x?q", Target("/", "q", "x", None, "http", authority="x")),
