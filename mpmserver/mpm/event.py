@@ -9,8 +9,8 @@ a worker; one that merely offloaded a function goes on wherever it is woken.
 
 Ownership: a `Task` belongs to the listener, or, between `_hand_over` and the mail that gives it back, to one worker.
 
-Apache's arithmetic: with no idle worker nothing is accepted and idle keep-alive connections are closed; with some, a
-process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connections, lingering ones not counted.
+Apache's arithmetic: with no idle worker nothing is accepted, and when one is missed idle keep-alive connections are
+closed; with some, a process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connections, lingering ones not counted.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class EventLoop(Loop):
         self._handed += 1
         self.errands.put(errand)
         if self.idle_workers < 0:
-            self.end_idle()
+            self.shed = True
 
     def take_back(self, task: Task, waited: Wait | Outcome) -> None:
         """A worker gives a task back: its conversation is over, or it waits for the client."""

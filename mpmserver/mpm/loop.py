@@ -66,6 +66,8 @@ class Loop:
         """The scoreboard entry of this thread."""
         self.away: set[Task] = set()
         """Coroutines that wait for another thread's result."""
+        self.shed = False
+        """Idle connections are to be closed when this turn's events have been served (not in the midst of one)."""
         self._bell = bell
         self._listeners = {listener.fd: listener for listener in listeners}
         self._acceptor = Acceptor(child, blocking=False)
@@ -114,6 +116,9 @@ class Loop:
         now = time.monotonic()
         if now >= parking.deadlines.next:
             self._expire(now)
+        if self.shed:
+            self.end_idle()
+            self.shed = False  # what was ended or awakened meanwhile is idle no more
         if self._bell.order is not self._obeyed:
             self._obey(self._bell.order)
         self._choose_listening()
@@ -305,10 +310,11 @@ class Loop:
 
     def end_idle(self) -> None:
         """Close the connections that wait between two requests, unless the next one is here already."""
+        table = self.parking.table
         for connection in self.parking.idle_connections():
-            if connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE:
+            if table[connection.fd] is connection and connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE:
                 self._awake(connection)
-                if self.parking.table[connection.fd] is connection:
+                if table[connection.fd] is connection:
                     self.parking.unpark(connection)
                     self._close(connection)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def program(server: LiveServer, name: str = "copy.log") -> int:
     path = server.root / "logs" / f"{name}.pid"
     wait_until(path.exists, 5, "the log program")
     return int(path.read_text().split()[-1])
+
+
+def gone(server: LiveServer, pid: int) -> bool:
+    return pid not in session_members(server.pid)
 
 
 def lines(path: Path) -> list[str]:
@@ -44,7 +49,7 @@ def test_nothing_is_lost_when_the_program_is_killed(mpm: str) -> None:
                 wait_until(lambda: len(lines(copy)) == 10, 5, "the first lines")
                 os.kill(first, signal.SIGKILL)
                 # Before it is scheduled to die it would read one more line.
-                wait_until(lambda: first not in session_members(server.pid), 5, "the program's end")
+                wait_until(partial(gone, server, first), 5, "the program's end")
             assert server.get(f"/a.txt?{number}").status == 200
         wait_until(lambda: len(lines(copy)) >= 20, 10, "the lines")
         assert sorted(lines(copy)) == sorted(f"GET /a.txt?{number} HTTP/1.1" for number in range(20))

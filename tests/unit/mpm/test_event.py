@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -32,6 +33,24 @@ def test_the_listener_answers_and_workers_do_what_blocks(log: Path) -> None:
         assert server.ask("thread", client) == "MainThread"
         assert server.ask("workthread", client).startswith("worker ")
         assert server.ask("thread", client) == "MainThread", "a new request begins with the listener"
+
+
+def test_keep_alive_connections_whose_requests_come_all_at_once_are_answered(log: Path) -> None:
+    figures = {"threads_per_child": 1, "max_request_workers": 1, "async_request_worker_factor": 1000.0}
+    with served("event", log, **figures) as server:
+        clients = [server.connect() for _each in range(300)]
+        for client in clients:
+            assert server.ask("echo 1", client) == "1"
+        server.signal(signal.SIGSTOP)
+        for number, client in enumerate(clients):
+            client.sendall(f"work {number}\n".encode())
+        server.signal(signal.SIGCONT)
+        for number, client in enumerate(clients):
+            assert read_line(client) == str(number)
+            client.close()
+        wait_until(lambda: connections(server) == (0, 0, 0, 0), "all to be let go, each once")
+        assert server.ask("work after") == "after"
+    assert server.log() == ""
 
 
 def test_a_slow_reader_holds_no_worker(log: Path) -> None:
