@@ -10,7 +10,8 @@ a worker; one that merely offloaded a function goes on wherever it is woken.
 Ownership: a `Task` belongs to the listener, or, between `_hand_over` and the mail that gives it back, to one worker.
 
 Apache's arithmetic: with no idle worker nothing is accepted, and when one is missed idle keep-alive connections are
-closed; with some, a process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connections, lingering ones not counted.
+closed; with some, a process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connections, lingering
+ones not counted. A process that was woken for a connection takes that one whatever has become of its workers meanwhile.
 """
 
 from __future__ import annotations

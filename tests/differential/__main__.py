@@ -43,13 +43,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The result, one case a line, with a total."""
-    rows: list[tuple[str, tuple[int, ...]]] = [
-        (v.case, (v.requests, v.equal, v.explained, v.requests - v.equal - v.explained)) for v in verdicts
-    ]
+    rows: list[tuple[str, tuple[int, ...]]] = [(v.case, (v.requests, v.equal, v.explained, _open(v))) for v in verdicts]
     rows.append(("total", tuple(map(sum, zip(*(numbers for _, numbers in rows), strict=True)))))
     lines = [f"{'case':<28}{'requests':>10}{'equal':>10}{'explained':>11}{'unexplained':>13}"]
     lines += [f"{name:<28}{n[0]:>10}{n[1]:>10}{n[2]:>11}{n[3]:>13}" for name, n in rows]
     return "\n".join(lines)
+
+
+def _open(verdict: Verdict) -> int:
+    """Requests with an unexplained difference; at least 1 where only the case as a whole has one."""
+    return verdict.requests - verdict.equal - verdict.explained or int(not verdict.good)
 
 
 def show(verdict: Verdict, *, full: bool) -> None:

@@ -1,10 +1,11 @@
 """Compare two transcripts of a case: every field as text, made independent of what cannot be equal.
 
-What is normalized, and nothing else: the client's port, the server's own run folder, the product token in signatures
-and environments, multipart boundaries and the lengths that follow from theirs (Apache's is a number without leading
-zeros), the order of ``Allow`` (it comes from a hash with a seed per process), and what a case itself marks as
-``<v>...</v>`` (a time, a process id: its shape is compared), ``<id>...</id>`` (random: whether there is one) or
-``<sent>...</sent>`` (bytes sent: less the ``Server`` headers). ``Date`` and ``Server`` headers are left out.
+What is normalized, and nothing else: the client's port, the server's own run folder, the product token in signatures,
+environments and start messages, the reactor's name (it is compared with Apache's event), multipart boundaries and the
+lengths that follow from theirs (Apache's is a number without leading zeros), the order of ``Allow`` (it comes from a
+hash with a seed per process), and what a case itself marks as ``<v>...</v>`` (a time, a process id: its shape is
+compared), ``<id>...</id>`` (random: whether there is one) or ``<sent>...</sent>`` (bytes sent: less the ``Server``
+headers). ``Date`` and ``Server`` headers are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.wire_client import Response
 LEFT_OUT = frozenset({"date", "server"})
 FRAMING = frozenset({"content-length", "transfer-encoding"})
 PRODUCT = re.compile(
-    rb"(?P<before><address>|SERVER_SOFTWARE=|AH00489: )(?:Apache|mpmserver)(?:/[\w.+-]+)?(?: \((?:Debian|Unix)\))?"
+    rb"(?P<before><address>|SERVER_SOFTWARE=|\bAH\d{5}: )(?:Apache|mpmserver)(?:/[\w.+-]+)?(?: \((?:Debian|Unix)\))?"
 )
 #: Keys of the status page that are there only when a count has left zero.
 VARYING_KEYS = frozenset({b"CPULoad", b"ReqPerSec", b"BytesPerSec", b"BytesPerReq", b"DurationPerReq"})
@@ -124,6 +125,7 @@ def _boundary(response: Response) -> str:
 
 def _text(data: bytes, transcript: Transcript, port: int) -> str:
     data = data.replace(str(transcript.run_folder).encode(), b"{run}")
+    data = data.replace(b"[mpm_reactor:", b"[mpm_event:")
     data = PRODUCT.sub(rb"\g<before>{product}", data)
     data = COMMAND_LINE.sub(b"{program}", data)
     data = RANDOM.sub(b"<id>x</id>", VOLATILE.sub(_shape, data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -91,8 +92,11 @@ def restart(server: SlowServer, number: int) -> None:
 
 def open_files(pid: int) -> list[str]:
     """What a process has open, without the numbers in the names."""
-    folder = f"/proc/{pid}/fd"
-    return sorted(re.sub(r"\d+", "N", os.readlink(f"{folder}/{fd}")) for fd in os.listdir(folder))
+    found = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed just now
+            found.append(re.sub(r"\d+", "N", os.readlink(fd)))
+    return sorted(found)
 
 
 def resident(pid: int) -> int:
