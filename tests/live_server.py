@@ -2,7 +2,7 @@
 
 Both are started the same way: a server root in a temporary directory (``conf/httpd.conf``, ``htdocs``, ``cgi-bin``,
 ``logs``), the command line of httpd with ``-D FOREGROUND``, in a session of its own, so that whatever it leaves behind
-can be found by its session id and never another test's process. Invariants:
+can be found by its session id and its descent, and never another test's process. Invariants:
 
 * every wait is bounded and looks at something real (a connection answered, a process gone), never a fixed sleep;
 * started as root, the configuration names an unprivileged ``User``/``Group`` and the root is readable by it;
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -68,9 +69,19 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.01)
 
 
-def session_members(session: int) -> list[int]:
-    """Process ids of the live (not zombie) processes whose session id is ``session``."""
-    members = []
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What ``/proc`` says of a process that runs (a zombie does not); ``started`` tells it from a later namesake."""
+
+    pid: int
+    parent: int
+    session: int
+    started: int
+
+
+def processes() -> dict[int, Process]:
+    """Every process that runs, by id."""
+    found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -78,10 +89,30 @@ def session_members(session: int) -> list[int]:
             stat = Path("/proc", entry, "stat").read_text(encoding="latin-1")
         except OSError:
             continue
-        state, _parent, _group, owner = stat[stat.rindex(")") + 2 :].split()[:4]
-        if int(owner) == session and state != "Z":
-            members.append(int(entry))
+        state, parent, _group, session, *rest = stat[stat.rindex(")") + 2 :].split()
+        if state != "Z":
+            found[int(entry)] = Process(int(entry), int(parent), int(session), int(rest[15]))
+    return found
+
+
+def session_members(session: int) -> list[int]:
+    """Ids of the processes that run in a session."""
+    return [process.pid for process in processes().values() if process.session == session]
+
+
+def family(leader: int) -> set[Process]:
+    """Who runs in the session of ``leader``, and all their descendants: a script has a session of its own."""
+    found = processes()
+    members = {process for process in found.values() if process.session == leader}
+    while more := {p for p in found.values() if p not in members and found.get(p.parent) in members}:
+        members |= more
     return members
+
+
+def still_running(known: set[Process]) -> set[Process]:
+    """Those of ``known`` that have not ended."""
+    now = processes()
+    return {process for process in known if process.pid in now and now[process.pid].started == process.started}
 
 
 def identity_lines() -> str:
@@ -213,8 +244,8 @@ class Live:
         return f"http://{HOST}:{self.port}"
 
     def children(self) -> list[int]:
-        """Everybody of the server's session except the parent."""
-        return [pid for pid in session_members(self.pid) if pid != self.pid]
+        """The parent's descendants, scripts too."""
+        return sorted(process.pid for process in family(self.pid) if process.pid != self.pid)
 
     def signal(self, number: signals.Signals) -> None:
         """Send a signal to the parent."""
@@ -224,25 +255,26 @@ class Live:
         """Stop and assert a clean exit: status 0, and no process of the session left behind."""
         process = self.process
         assert process is not None, f"{self.name} is not running"
+        known = family(process.pid)
         if process.poll() is None:
             self.signal(number)
         try:
             status = process.wait(STOP_SECONDS)
-            left = session_members(process.pid)
+            left = still_running(known | family(process.pid))
             assert status == 0, f"{self.name} ended with {status}:\n{self.stderr()}{self.error_log()}"
             assert not left, f"{self.name} left processes behind: {left}"
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not stop within {STOP_SECONDS:.0f} s") from None
         finally:
-            self.kill()
+            self.kill(known)
 
-    def kill(self) -> None:
-        """End what is left of the session, unasked; safe to call at any time."""
+    def kill(self, known: set[Process] | None = None) -> None:
+        """End what is left of the family, and of ``known``, unasked; safe to call at any time."""
         if self.process is None:
             return
-        for pid in session_members(self.process.pid):
+        for process in family(self.process.pid) | still_running(known or set()):
             try:
-                os.kill(pid, signals.SIGKILL)
+                os.kill(process.pid, signals.SIGKILL)
             except ProcessLookupError:
                 continue
         self.process.wait(STOP_SECONDS)

@@ -125,9 +125,10 @@ def _note(name: str) -> ItemFunction:
 
 
 def _thread(argument: str) -> ItemFunction:
+    """%T, which has no value where the MPM has no threads; %{g}T is the system's number and always there."""
     if argument == "g":
         return lambda m: str(threading.get_native_id())
-    return lambda m: str(threading.get_ident())
+    return lambda m: str(threading.get_ident()) if m.server.site.threaded else ""
 
 
 def _stamp(argument: str) -> ItemFunction:

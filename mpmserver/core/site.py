@@ -141,6 +141,9 @@ class Site:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.modules: tuple[Module, ...] = tuple(configuration.modules)
+        mpms = [mpm for module in configuration.modules if (mpm := getattr(module, "mpm", None)) is not None]
+        self.threaded = any(mpm.threaded for mpm in mpms)
+        """Whether the MPM answers on several threads of a process."""
         self.server_kinds = _kinds([module.server_settings for module in self.modules], CoreServer)
         self.dir_kinds = _kinds([module.dir_settings for module in self.modules], None)
         self.hooks = sort_hooks(self.modules)

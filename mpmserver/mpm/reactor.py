@@ -60,6 +60,8 @@ class Reactor(MPM):
 
     name = "reactor"
     source = "reactor.c"
+    threaded = True
+    """Its pool has threads, so a line of the error log says which one wrote it."""
     directives = directives.REACTOR
 
     def check(self, configuration: Configuration) -> None:

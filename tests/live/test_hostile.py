@@ -151,8 +151,10 @@ def test_a_client_that_half_closes(server: LiveServer) -> None:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
             got = client.recv(65536)
-            if stage in ("in the head", "in a file's body", "in a chunk"):
+            if stage in ("in the head", "in a file's body"):
                 assert got.startswith(b"HTTP/1.1 400 "), stage
+            if stage == "in a chunk":  # the script may have begun to answer before it is known that no more will come
+                assert got.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 200 ")), stage
             _reset(client)
 
 

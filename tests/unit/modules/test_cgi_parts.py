@@ -72,7 +72,9 @@ def test_a_program_starts_clean(script: Path) -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
     assert lines[:2] == [str(script.parent), "1  [a b *]"]
-    assert re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", "\n".join(lines), re.MULTILINE) == ["0" * 16] * 2
+    masks = re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", "\n".join(lines), re.MULTILINE)
+    # signals 32 and 33 belong to the C library; some programs that start us ignore them, and only it could change that
+    assert [int(mask, 16) & ~(0b11 << 31) for mask in masks] == [0, 0]
 
 
 def test_names_of_variables_are_those_that_a_shell_knows(tmp_path: Path) -> None:
