@@ -16,11 +16,12 @@ import socket
 import struct
 from typing import Protocol
 
-from mpmserver.net.waits import TimedOut, TimeoutClass, readable, writable
+from mpmserver.net.waits import TimedOut, TimeoutClass, offload, readable, writable
 
 _NO_SIGNAL = socket.MSG_NOSIGNAL
 _MORE = socket.MSG_MORE | socket.MSG_NOSIGNAL
 SENDFILE_CHUNK = 1 << 20
+READ_AHEAD = 1 << 17
 
 
 class Transport(Protocol):
@@ -129,10 +130,14 @@ class PlainTransport:
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         if self.blocking:
             self._keep_send_time(seconds)
-        done = 0
+        done = warm = 0
         while done < count:
+            if done >= warm:
+                warm = done + min(count - done, SENDFILE_CHUNK)
+                if not self.blocking and _is_cold(fd, offset + done):
+                    await offload(_read_ahead, fd, offset + done, warm - done)
             try:
-                sent = os.sendfile(self.fd, fd, offset + done, min(count - done, SENDFILE_CHUNK))
+                sent = os.sendfile(self.fd, fd, offset + done, warm - done)
             except BlockingIOError:
                 await self._wait_to_write(seconds)
                 continue
@@ -167,6 +172,27 @@ class PlainTransport:
         if seconds != self._send_seconds:
             self._send_seconds = seconds
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
+
+
+def _is_cold(fd: int, offset: int) -> bool:
+    """Whether reading a file here would wait for the disk; asked once for each chunk, in the loops only."""
+    try:
+        os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # this file system can't tell
+    return False
+
+
+def _read_ahead(fd: int, offset: int, count: int) -> None:
+    """Wait until a chunk of a file is in memory, so that sendfile() will not wait for the disk."""
+    end = offset + count
+    while offset < end:
+        read = len(os.pread(fd, min(READ_AHEAD, end - offset), offset))
+        if not read:
+            return
+        offset += read
 
 
 def _timeval(seconds: float) -> bytes:
