@@ -31,7 +31,6 @@ class SectionKind(enum.Enum):
     LOCATION_MATCH = "LocationMatch"
     IF = "If"
     HTACCESS = ".htaccess"
-    LIMIT = "Limit"
 
 
 @dataclass(frozen=True, slots=True)

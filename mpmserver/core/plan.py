@@ -60,10 +60,6 @@ class Plan:
             if step.handler is None
         )  # fmt: skip
 
-    def handlers_for(self, name: str | None) -> Steps:
-        """The handler steps that a request with this handler name is offered to."""
-        return tuple(step for step in self.handlers if step.handler is None or step.handler == name)
-
 
 def sort_hooks(modules: Iterable[Module]) -> dict[Phase, Steps]:
     """Order all hooks of all modules: by `Order`, then `before` and `after`, then the order of loading."""

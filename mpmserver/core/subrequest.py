@@ -29,18 +29,6 @@ async def lookup_uri(x: Exchange, uri: str, method: str = "GET") -> Exchange:
     return await _run(sub, phases)
 
 
-async def lookup_file(x: Exchange, path: str) -> Exchange:
-    """Look up a file by name (absolute, or relative to the directory of `x.filename`) without translation."""
-    directory = (x.filename or "/")[: (x.filename or "/").rfind("/") + 1]
-    full = os.path.normpath(os.path.join(directory, path))
-    relative = full[len(directory) :] if full.startswith(directory) else None
-    uri = x.uri[: x.uri.rfind("/") + 1] + relative if relative is not None else ""
-    sub = _subrequest(x, escape_path(uri), "GET")
-    sub.uri = uri
-    sub.filename = full
-    return await _run(sub, _walk_only)
-
-
 async def lookup_entry(x: Exchange, name: str, status: os.stat_result, is_link: bool) -> Exchange:
     """Look up an entry of the directory `x.filename` without translation; a directory's URI gets its slash.
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mpmserver.serve.connection import Connection
 
 Conversation = Coroutine[Wait, Any, Outcome]
-HANGUP = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Stopped(BaseException):

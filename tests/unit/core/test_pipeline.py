@@ -118,3 +118,21 @@ def test_a_tracer_is_told_what_each_hook_decided(tmp_path: Path) -> None:
     assert last.response.status == 200
     last.response.body.close()
     assert {("handler", "core"), ("access_checker_ex", "authz_core")} <= set(seen)
+
+
+def test_what_a_module_wants_done_at_the_end_is_done_last_in_first_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world(tmp_path, "ErrorDocument 404 /sorry.txt")
+    (tmp_path / "htdocs" / "sorry.txt").write_text("sorry")
+    seen: list[str] = []
+    walk = made.resolver.map_to_storage
+
+    def watched(x: Exchange) -> None:
+        path = x.uri
+        x.on_end(lambda: seen.append(path))
+        walk(x)
+
+    monkeypatch.setattr(made.resolver, "map_to_storage", watched)
+    assert get(made, "/nowhere").body == b"sorry"
+    assert seen == ["/sorry.txt", "/nowhere"]
