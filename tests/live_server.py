@@ -11,7 +11,10 @@ can be found by its session id and its descent, and never another test's process
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import shutil
 import signal as signals
 import socket
@@ -21,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -48,16 +52,45 @@ POOLS: Mapping[str, str] = {
     "prefork": "StartServers 2\nMinSpareServers 1\nMaxSpareServers 4\nMaxRequestWorkers 8\n",
     "worker": "StartServers 1\nThreadsPerChild 8\nMinSpareThreads 1\nMaxSpareThreads 16\nMaxRequestWorkers 16\n",
     "event": "StartServers 1\nThreadsPerChild 8\nMinSpareThreads 1\nMaxSpareThreads 16\nMaxRequestWorkers 16\n",
-    "reactor": "",
+    "reactor": "#\n" * 5,  # as many lines as event's, with which it is compared: messages name lines
 }
 
 
+class Ports:
+    """Ports that nobody has and nobody gets by chance until the server of a test listens there.
+
+    They lie below those that the kernel gives to connections, each is given once by a process, and the workers of
+    one pytest run (pytest-xdist) share them out: a worker's are those of its number modulo how many workers there are.
+    """
+
+    LOWEST = 10_240
+
+    def __init__(self) -> None:
+        share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        highest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+        own = range(self.LOWEST + number, highest, share)
+        start = random.randrange(len(own)) if own else 0
+        self._left = iter([*own[start:], *own[:start]])
+
+    def next(self) -> int:
+        """The next port that is free now; one of the kernel's choice where all have been used."""
+        for port in itertools.chain(self._left, itertools.repeat(0)):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                found: int = probe.getsockname()[1]
+                return found
+        raise AssertionError("there is always one more")
+
+
+@cache
+def _ports() -> Ports:
+    return Ports()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that nobody listens on, nor will before the caller does."""
+    return _ports().next()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -246,6 +279,15 @@ class Live:
     def children(self) -> list[int]:
         """The parent's descendants, scripts too."""
         return sorted(process.pid for process in family(self.pid) if process.pid != self.pid)
+
+    def descriptors(self) -> dict[int, int]:
+        """How many descriptors each child has open; programs that a request started are no children of the parent."""
+        found = {}
+        for process in processes().values():
+            if process.parent == self.pid:
+                with contextlib.suppress(OSError):  # it has just ended
+                    found[process.pid] = len(os.listdir(f"/proc/{process.pid}/fd"))
+        return found
 
     def signal(self, number: signals.Signals) -> None:
         """Send a signal to the parent."""

@@ -1,7 +1,7 @@
 """PCRE's bracket expressions and coded characters: ``[[:alpha:]\\d-]``, ``\\x41``, ``\\o{101}``, ``\\cA``.
 
-Called by the translator of regular expressions with the pattern and a position; answers with Python's form and
-the position behind what was read. Raises ConfigError where PCRE refuses the pattern.
+Called by the translator of regular expressions with the pattern and a position; answers with Python's form, the set
+of octets, and the position behind what was read. Raises ConfigError where PCRE refuses the pattern.
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from mpmserver.config.charclass import SIMPLE_ESCAPES, character, posix_members, type_members
+from mpmserver.config.charclass import (
+    ALL_OCTETS,
+    SIMPLE_ESCAPES,
+    Ranges,
+    character,
+    either_case,
+    members,
+    octets,
+    posix_ranges,
+    type_ranges,
+)
 from mpmserver.config.errors import ConfigError
 
 MAX_CODE = 0xFF
@@ -60,14 +70,15 @@ def _fail(message: str, pattern: str, position: int) -> NoReturn:
     raise ConfigError(f"{message} (at offset {position} of the regular expression '{pattern}')")
 
 
-def read_bracket(pattern: str, position: int, *, caseless: bool, extended: bool) -> tuple[str, int]:
-    """The bracket expression at ``position``: Python's set, and the position behind it.
+def read_bracket(pattern: str, position: int, *, caseless: bool, extended: bool) -> tuple[str, int | None, int]:
+    """The bracket expression at ``position``: Python's set, its octets (None for a word boundary), and the position
+    behind it.
 
     ``extended`` ignores spaces and tabs inside (``xx``); ``caseless`` matters to ``[:upper:]``.
     """
     for boundary, translated in _WORD_BOUNDARIES.items():
         if pattern.startswith(boundary, position):
-            return translated, position + len(boundary)
+            return translated, None, position + len(boundary)
     if _POSIX.match(pattern, position):
         _fail("POSIX named classes are supported only within a class", pattern, position)
     return _Bracket(pattern, position, caseless, extended).read()
@@ -76,7 +87,7 @@ def read_bracket(pattern: str, position: int, *, caseless: bool, extended: bool)
 class _Bracket:
     """One bracket expression."""
 
-    __slots__ = ("_caseless", "_extended", "_parts", "_pattern", "_position", "_quoting", "_start")
+    __slots__ = ("_caseless", "_extended", "_octets", "_parts", "_pattern", "_position", "_quoting", "_start")
 
     def __init__(self, pattern: str, position: int, caseless: bool, extended: bool) -> None:
         self._pattern = pattern
@@ -86,8 +97,9 @@ class _Bracket:
         self._extended = extended
         self._quoting = False
         self._parts: list[str] = []
+        self._octets = 0
 
-    def read(self) -> tuple[str, int]:
+    def read(self) -> tuple[str, int, int]:
         self._skip()
         negation = ""
         if self._at("^") and not self._quoting:
@@ -99,19 +111,21 @@ class _Bracket:
             self._element()
             first = False
             self._skip()
-        return f"[{negation}{''.join(self._parts)}]", self._position + 1
+        found = either_case(self._octets) if self._caseless else self._octets
+        found = ALL_OCTETS & ~found if negation else found
+        return f"[{negation}{''.join(self._parts)}]", found, self._position + 1
 
     def _element(self) -> None:
         """A character, a class, or a range."""
         low = self._one()
-        self._parts.append(character(low) if isinstance(low, int) else low)
+        self._add(((low, low),) if isinstance(low, int) else low)
         self._skip()
         if self._quoting or not self._at("-"):
             return
         self._position += 1
         self._skip()
         if self._closes():
-            self._parts.append(character(ord("-")))
+            self._add(((ord("-"), ord("-")),))
             return
         high = self._one()
         if not isinstance(low, int) or not isinstance(high, int):
@@ -119,9 +133,14 @@ class _Bracket:
         if low > high:
             self._fail("range out of order in character class")
         self._parts.append(f"-{character(high)}")
+        self._octets |= octets(((low, high),))
 
-    def _one(self) -> int | str:
-        """One member: a character's code, or the members of a class as Python writes them."""
+    def _add(self, ranges: Ranges) -> None:
+        self._parts.append(members(ranges))
+        self._octets |= octets(ranges)
+
+    def _one(self) -> int | Ranges:
+        """One member: a character's code, or a class."""
         if self._position >= len(self._pattern):
             self._fail("missing terminating ] for character class")
         here = self._pattern[self._position]
@@ -132,7 +151,7 @@ class _Bracket:
             self._position += 1
             return ord(here)
         letter = self._pattern[self._position + 1 : self._position + 2]
-        if (inside := type_members(letter)) is not None:
+        if (inside := type_ranges(letter)) is not None:
             self._position += 2
             return inside
         if letter in ("b", "8", "9"):
@@ -143,10 +162,10 @@ class _Bracket:
         code, self._position = read_code(self._pattern, self._position)
         return code
 
-    def _posix(self, match: re.Match[str]) -> str:
+    def _posix(self, match: re.Match[str]) -> Ranges:
         if match[1] != ":":
             self._fail("POSIX collating elements are not supported")
-        inside = posix_members(match[3], bool(match[2]), self._caseless)
+        inside = posix_ranges(match[3], bool(match[2]), self._caseless)
         if inside is None:
             self._fail("unknown POSIX class name")
         self._position = match.end()

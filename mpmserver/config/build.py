@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
@@ -28,12 +29,14 @@ from mpmserver.config.directive import (
 )
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.node import Node, Origin
+from mpmserver.config.regex import Regex, RegexPolicy, compile_pcre
 from mpmserver.config.sections import Applied, HostConfig, Section
 from mpmserver.config.settings import Settings
 from mpmserver.config.syntax import words
 
 S = TypeVar("S", bound=Settings)
 
+_LIMITING = frozenset({"<Limit", "<LimitExcept", "<RequireAll", "<RequireAny", "<RequireNone"})
 SERVER_OVERRIDE = (RSRC_CONF | OR_ALL) & ~(OR_AUTHCFG | OR_LIMIT)
 SECTION_OVERRIDE = OR_ALL | ACCESS_CONF
 
@@ -75,6 +78,19 @@ class Configuration:
     """False for -T: a DocumentRoot need not exist."""
     read_context: Any = None
     """The `ReadContext` as it was at the end of the text: what .htaccess files go on from."""
+    regexes: RegexPolicy = field(default_factory=RegexPolicy)
+    """The default options of regular expressions, as the directives read so far have set them."""
+    providers: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Providers that the configuration itself made (<AuthnProviderAlias>), by (group, name) as a module's."""
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    """Known to this server alone and to all its children: a parent hands it on to its next image."""
+
+    def provider(self, group: str, name: str) -> Any:
+        """Return what modules, or the configuration itself, provide by this name; None where nobody does."""
+        key = (group, name)
+        if key in self.providers:
+            return self.providers[key]
+        return next((module.providers[key] for module in self.modules if key in module.providers), None)
 
     def path(self, name: str) -> str:
         """Return `name` relative to ServerRoot."""
@@ -100,9 +116,9 @@ class Build:
     within: tuple[str, ...] = ()
     """Names of the enclosing sections, outermost first ("<VirtualHost", "<Directory")."""
     in_htaccess: bool = False
-    warnings: list[str] | None = None
-    """Where warnings of an .htaccess file are kept, for each request that reads it to log; None: the
-    configuration's."""
+    warnings: list[tuple[str, str]] | None = None
+    """Where warnings of an .htaccess file are kept with the module that warns, for each request that reads it to log;
+    None: the configuration's."""
     node: Node = field(default_factory=lambda: Node("", "", None, Origin("", 0)))
     directive: Directive | None = None
 
@@ -138,10 +154,10 @@ class Build:
         """Refuse the configuration with `message` at this line."""
         raise ConfigError(message, self.origin)
 
-    def warn(self, message: str) -> None:
+    def warn(self, message: str, module: str = "core") -> None:
         """Warn, naming this line."""
         if self.warnings is not None:
-            self.warnings.append(message)
+            self.warnings.append((module, message))
             return
         self.configuration.warn(message, self.origin)
 
@@ -149,14 +165,21 @@ class Build:
         """Return a file name relative to ServerRoot."""
         return self.configuration.path(name)
 
+    def regex(self, pattern: str, flags: str | int = "", *, octets: bool = False) -> Regex:
+        """Return a compiled expression, with RegexDefaultOptions; raises ConfigError with the reason alone.
+
+        `octets`: the pattern and all subjects are Latin-1 text, as header values are.
+        """
+        return compile_pcre(pattern, flags, policy=self.configuration.regexes, octets=octets)
+
     def forbid_within(self, *sections: str) -> None:
         """Refuse this directive inside of sections ("<VirtualHost", "<Directory", "<Files", ".htaccess", ...).
 
-        "<Limit" stands for <LimitExcept> too. (ap_check_cmd_context)
+        "<Limit" stands for <LimitExcept> too, and for <RequireAll> and its like. (ap_check_cmd_context)
         """
         name = f"{self.name}>" if self.name.startswith("<") else self.name
         for section in self.within:
-            if section in ("<Limit", "<LimitExcept") and "<Limit" in sections:
+            if section in _LIMITING and "<Limit" in sections:
                 self.fail(f"{name} cannot occur within <Limit> or <LimitExcept> section")
             if section in sections:
                 self.fail(f"{name} cannot occur within {section}{'>' if section[0] == '<' else ''} section")
@@ -198,8 +221,19 @@ class Build:
                 self.section.applied.append(applied)
                 if not self.in_section:
                     self.host.applied.append(applied)
+            else:
+                place._begin(module)
         except ConfigError as error:
             raise error.with_origin(node.origin) from None
+
+    def _begin(self, module: str) -> None:
+        """Make a module's settings though its directive is passed over, as Apache does.
+
+        It shows where a section's settings make the outer ones forgotten (Order).
+        """
+        kind = next((each.dir_settings for each in self.configuration.modules if each.name == module), None)
+        if kind is not None:
+            self.dir(kind)
 
     def _unknown(self, node: Node) -> None:
         if self.override & NONFATAL_UNKNOWN:
@@ -265,8 +299,8 @@ class Build:
         least = {Shape.ITERATE: 1, Shape.ITERATE2: 2}.get(shape)
         counts = FIXED_COUNTS.get(shape)
         if least is not None:
+            fits = len(given) >= least and given[0] != ""
             given = given[: given.index("")] if "" in given else given
-            fits = len(given) >= least
         elif counts is not None:
             fits = len(given) in counts and all(given[: max(1, min(counts))])
             given = given[:-1] if shape is Shape.TAKE12 and fits and not given[-1] else given

@@ -8,6 +8,11 @@ mean something there escaped, so that ``re`` has nothing to warn about.
 from __future__ import annotations
 
 LAST = 0x10FFFF
+LAST_OCTET = 0xFF
+BEYOND = 1 << 257
+"""In a set of octets: characters that are no octet are in Python's form of it, too."""
+ALL_OCTETS = (1 << 256) - 1 | BEYOND
+_LETTERS = (1 << 26) - 1
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -66,22 +71,39 @@ def complement(ranges: Ranges) -> Ranges:
     return tuple(found)
 
 
-def type_members(letter: str) -> str | None:
-    """What ``\\d``, ``\\H`` and their like are inside a set; None for a letter that is no character type."""
+def type_ranges(letter: str) -> Ranges | None:
+    """What ``\\d``, ``\\H`` and their like stand for; None for a letter that is no character type."""
     ranges = TYPES.get(letter.lower())
     if ranges is None:
         return None
-    return members(complement(ranges) if letter.isupper() else ranges)
+    return complement(ranges) if letter.isupper() else ranges
 
 
-def posix_members(name: str, negated: bool, caseless: bool) -> str | None:
-    """What ``[:name:]`` is inside a set; None where there is no such class."""
+def posix_ranges(name: str, negated: bool, caseless: bool) -> Ranges | None:
+    """What ``[:name:]`` stands for; None where there is no such class."""
     if caseless and name in ("upper", "lower"):
         name = "alpha"
     ranges = POSIX.get(name)
     if ranges is None:
         return None
-    return members(complement(ranges) if negated else ranges)
+    return complement(ranges) if negated else ranges
+
+
+def octets(ranges: Ranges) -> int:
+    """``ranges`` as a set of octets: a number with bit n set for octet n, and BEYOND."""
+    found = 0
+    for low, high in ranges:
+        if high > LAST_OCTET:
+            found |= BEYOND
+        if low <= LAST_OCTET:
+            found |= (2 << min(high, LAST_OCTET)) - (1 << low)
+    return found
+
+
+def either_case(mask: int) -> int:
+    """A set of octets with the other case of each letter added."""
+    letters = (mask >> 0x41 | mask >> 0x61) & _LETTERS
+    return mask | letters << 0x41 | letters << 0x61
 
 
 def character(code: int) -> str:

@@ -135,31 +135,23 @@ def _check_prefix(description: str, parameter: str, number: int, warn: Warn) -> 
 def _contents(description: str, origin: Origin, source: LineSource, warn: Warn) -> list[str]:
     """The lines up to the matching ``</Macro>``, comments left out; warns where they do not nest."""
     contents: list[str] = []
-    macros = 1
-    nesting = 0
-    unopened: list[int] = []
+    macros = nesting = 1
     while raw := source.next():
         if raw.text.startswith("#"):
             continue
         word = take_word(raw.text)[0].lower()
+        nesting += -1 if word.startswith("</") else word.startswith("<")
+        if nesting < 0 and word.startswith("</"):
+            warn(f"AH02793: bad (negative) nesting on line {raw.origin.line - origin.line} of {description}")
         macros += {"<macro": 1, "</macro>": -1}.get(word, 0)
         if not macros:
-            _check_end(description, raw, nesting, unopened, warn)
+            _check_end(raw, nesting, description, warn)
             return contents
-        if word.startswith("</"):
-            nesting -= 1
-            if nesting < 0:
-                unopened.append(raw.origin.line - origin.line + 1)
-        elif word.startswith("<"):
-            nesting += 1
-            del unopened[-1:]
         contents.append(raw.text)
     raise ConfigError(f"{description}\n\tcontents error: expected token not found: </Macro>")
 
 
-def _check_end(description: str, end: RawLine, nesting: int, unopened: list[int], warn: Warn) -> None:
-    for line in unopened:
-        warn(f"AH02793: bad (negative) nesting on line {line} of {description}")
+def _check_end(end: RawLine, nesting: int, description: str, warn: Warn) -> None:
     trailing = end.text.rpartition(">")[2]
     if trailing.strip():
         warn(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mpmserver.config.regex import RegexMatch
+
 _PIECE = re.compile(r"\$(?P<group>[0-9])|\\(?P<quoted>.)|(?P<plain>[^$\\]+|.)", re.DOTALL)
 
 
@@ -25,8 +27,10 @@ class Substitution:
             else:
                 self._pieces.append(match["plain"] if match["quoted"] is None else match["quoted"])
 
-    def expand(self, match: re.Match[str]) -> str:
-        """Return the text with the groups of `match` put in."""
+    def expand(self, match: RegexMatch | None) -> str:
+        """Return the text with the groups of `match` put in; without a match they are empty."""
+        if match is None:
+            return "".join(piece for piece in self._pieces if isinstance(piece, str))
         last = match.re.groups
         return "".join(
             piece if isinstance(piece, str) else (match[piece] or "" if piece <= last else "")

@@ -9,11 +9,11 @@ order: Directory (with .htaccess), DirectoryMatch, Files, FilesMatch, Location, 
 from __future__ import annotations
 
 import enum
-import re
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mpmserver.config.node import Origin
+from mpmserver.config.regex import Regex
 from mpmserver.config.settings import Settings
 
 S = TypeVar("S", bound=Settings)
@@ -54,9 +54,11 @@ class Section:
     kind: SectionKind
     pattern: str
     origin: Origin
-    regex: re.Pattern[str] | None = None
+    regex: Regex | None = None
     condition: Any = None
     branch: str = ""
+    depth: int = 0
+    """How many <If>s it is inside of."""
     path: str | None = None
     """The directory that directives in here are relative to (RewriteBase, AuthName): None in Location."""
     tables: dict[type[Settings], Settings] = field(default_factory=dict)

@@ -7,10 +7,11 @@ async generator (those can't be closed from synchronous clean-up).
 from __future__ import annotations
 
 import enum
+import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.net.waits import TimeoutClass, writable
@@ -160,11 +161,24 @@ class Response:
 EMPTY = Body()
 
 
+class BodyWatch(Protocol):
+    """Somebody who looks at a request's body while it is read, and may refuse it with a BodyError."""
+
+    def before(self, length: int | None) -> None:
+        """Called before each read with the body's Content-Length, None where it is chunked."""
+
+    def took(self, count: int) -> None:
+        """So many bytes were read: of a chunked body never more than one chunk's."""
+
+
 class RequestBody(Protocol):
     """The body of a request, as a handler reads it: decoded, counted against LimitRequestBody."""
 
     length: int | None
     """Content-Length, 0 where there is no body, None where it is chunked."""
+
+    watch: BodyWatch | None
+    """Who looks on while it is read."""
 
     async def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, b"" at the end; sends 100 Continue where that is awaited.
@@ -186,7 +200,10 @@ class RequestBody(Protocol):
 
 
 class FilterClass(enum.IntEnum):
-    """In which order filters see a response; a filter of a class runs after those of lower classes."""
+    """In which order filters see a response; a filter of a class runs after those of lower classes.
+
+    Those of one class run in the order in which they were added. A module may place a filter between two classes.
+    """
 
     RESOURCE = 10
     CONTENT_SET = 20
@@ -196,8 +213,17 @@ class FilterClass(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An output filter: `apply(exchange, response)` returns the response to go on with (perhaps the same)."""
+    """An output filter: `apply(exchange, response)` returns the response to go on with (perhaps the same).
+
+    It is called once, when the whole answer is known and before anything is sent; it may change the head
+    (`headers_out`, `err_headers_out`, `content_type`) and may be an `async def`.
+    """
 
     name: str
-    order: FilterClass
-    apply: Callable[[Exchange, Response], Response]
+    order: int
+    """A `FilterClass`, or a number near one."""
+    apply: Callable[[Exchange, Response], Any]
+    is_async: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.apply))

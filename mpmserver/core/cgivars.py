@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from mpmserver.core.names import scheme, server_name_for_url, server_port, server_product, signature
+from mpmserver.core.names import document_root, scheme, server_name_for_url, server_port, server_product, signature
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.uri import escape_path
@@ -35,7 +35,7 @@ def common_vars(x: Exchange) -> dict[str, str]:
     if "LD_LIBRARY_PATH" in os.environ:
         values["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     local, remote = x.peer.local, x.peer.remote
-    document_root = core.document_root or ""
+    root = document_root(x)
     values |= {
         "SERVER_SIGNATURE": signature(x),
         "SERVER_SOFTWARE": server_product(x.server.site),
@@ -43,10 +43,10 @@ def common_vars(x: Exchange) -> dict[str, str]:
         "SERVER_ADDR": local[0],
         "SERVER_PORT": str(server_port(x)),
         "REMOTE_ADDR": x.client_ip,
-        "DOCUMENT_ROOT": document_root,
+        "DOCUMENT_ROOT": root,
         "REQUEST_SCHEME": scheme(x),
         "CONTEXT_PREFIX": str(x.notes.get("context-prefix", "")),
-        "CONTEXT_DOCUMENT_ROOT": str(x.notes.get("context-document-root", document_root)),
+        "CONTEXT_DOCUMENT_ROOT": str(x.notes.get("context-document-root", root)),
         "SERVER_ADMIN": core.server_admin,
         "REMOTE_PORT": str(remote[1]),
     }
@@ -54,27 +54,34 @@ def common_vars(x: Exchange) -> dict[str, str]:
         values["SCRIPT_FILENAME"] = x.filename
     if x.user is not None:
         values["REMOTE_USER"] = x.user
-    elif x.prev is not None and x.prev.user is not None:
-        values["REDIRECT_REMOTE_USER"] = x.prev.user
+    elif (user := _earlier_user(x)) is not None:
+        values["REDIRECT_REMOTE_USER"] = user
     if x.auth_type is not None:
         values["AUTH_TYPE"] = x.auth_type
     if x.prev is not None:
         values["REDIRECT_URL"] = x.prev.uri
-        if x.prev.args:
+        if x.prev.args is not None:
             values["REDIRECT_QUERY_STRING"] = x.prev.args
     return {**x.env, **values}
 
 
+def _earlier_user(x: Exchange) -> str | None:
+    """Who had to say who he is before the last of the internal redirects that led here."""
+    before = x.prev
+    while before is not None and before.user is None:
+        before = before.prev
+    return None if before is None else before.user
+
+
 def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:
-    """HTTP_*: one for each header whose name can be a variable's; later ones of a name are joined."""
+    """HTTP_*: one for each header whose name can be a variable's; several received under one name are joined."""
     values: dict[str, str] = {}
-    for name, value in x.headers_in.items():
+    for name, value in x.headers_in.merged_items():
         key = name.lower()
         if key in _NEVER or (key in _SECRET and not pass_auth) or not _VARIABLE.fullmatch(name):
             continue
-        value = _as_received(value)
         variable = _CONTENT.get(key) or f"HTTP_{name.upper().replace('-', '_')}"
-        values[variable] = f"{values[variable]}, {value}" if variable in values else value
+        values[variable] = _as_received(value)
     return values
 
 

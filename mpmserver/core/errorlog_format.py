@@ -71,7 +71,8 @@ def log_ids(x: Exchange) -> tuple[str, str]:
     """The log ids of a request and of its connection, made when first asked for."""
     first = x.first
     if first.log_id is None:
-        first.log_id = first.env.get("UNIQUE_ID") or _new_id()
+        make = first.world.site.providers.get(("log-id", "request"))
+        first.log_id = _new_id() if make is None else make(first)
     if first.peer.log_id is None:
         first.peer.log_id = _new_id()
     return first.log_id, first.peer.log_id
@@ -93,7 +94,8 @@ def _client(argument: str) -> ItemFunction:
         x = m.exchange
         if x is None:
             return ""
-        return f"{x.peer.remote[0] if argument == 'c' else x.client_ip}:{x.peer.remote[1]}"
+        ip, port = x.peer.remote if argument == "c" else (x.client_ip, x.client_port)
+        return f"{ip}:{port}"
 
     return value
 

@@ -167,9 +167,7 @@ def _text(x: Exchange, status: int) -> str:
     if location is not None and not location.isascii():
         location = location.encode("latin-1").decode("utf-8", "surrogateescape")
     if status in _WITH_LOCATION:
-        if location is None:
-            return _filled(x, _INTERNAL)
-        return _filled(x, _WITH_LOCATION[status], location=escape_html(location))
+        return _filled(x, _WITH_LOCATION[status], location=escape_html(location or ""))
     if status == 300:
         return str(x.notes.get("variant-list", ""))
     if status == 417:

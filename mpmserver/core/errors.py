@@ -15,6 +15,7 @@ from mpmserver.core.settings import CoreDir, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
 from mpmserver.http.status import drops_connection, has_no_body, is_known
+from mpmserver.http.text import path_octets
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -24,28 +25,36 @@ LEVELS = {level.name.lower(): level for level in Level}
 
 def prepare(x: Exchange, error: HTTPError) -> str | None:
     """Set up the answer to an error; returns the URI of a local ErrorDocument, None where `x.response` is made."""
-    _log(x, error)
+    log_error(x, error)
     if error.message:
         x.notes["error-notes"] = error.message
     for name, value in error.headers:
         (x.headers_out if name.lower() == "location" else x.err_headers_out).set(name, value)
+    document = None if _is_recursive(x) else _document(x, error.status)
     x.status = error.status
     if error.close or drops_connection(error.status):
         x.keep_alive = False
-    document = None if _is_recursive(x) else _document(x, error.status)
-    if document is None:
+    if document is None or document.startswith('"'):
         send_page(x, error.status)
-    elif document.startswith('"'):
-        send_page(x, error.status, text=document[1:])
     elif document.startswith("/"):
+        location = x.headers_out.get("Location")
+        if location is not None and (300 <= error.status < 400 or error.status == 201):
+            x.err_headers_out.set("Location", location)
         if "error-notes" in x.notes:
             x.env["ERROR_NOTES"] = str(x.notes["error-notes"])
         return document
     else:
         x.status = 302
-        x.headers_out.set("Location", document)
+        x.headers_out.set("Location", path_octets(document))
         send_page(x, 302)
     return None
+
+
+def first_failure(x: Exchange) -> Exchange:
+    """For a request that has a status other than 200 already: the first of those that led to it and have one, too."""
+    while x.status != 200 and x.prev is not None and x.prev.status != 200:
+        x = x.prev
+    return x
 
 
 def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
@@ -54,7 +63,7 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
     As in Apache 2.4.71 the page names the first error there, too, not the second one; what is logged as the last
     of the chain is the document that failed.
     """
-    _log(failed, error)
+    log_error(failed, error)
     failed.status = error.status
     method, x.method = x.method, "GET"  # what the document was asked for with
     send_page(x, x.status, also=x.status)
@@ -62,9 +71,12 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
     return x
 
 
-def send_page(x: Exchange, status: int, text: str | None = None, also: int | None = None) -> None:
-    """Make the response to an error: `text` where a custom one is configured, else the canned page."""
+def send_page(x: Exchange, status: int, also: int | None = None) -> None:
+    """Make the response to an error: the text of its ErrorDocument, where that is one, else the canned page."""
     location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
+    x.filters = []
+    for step in x.plan.insert_error_filters:
+        step.function(x)
     if has_no_body(status):
         x.response = Response(status)
         return
@@ -79,17 +91,22 @@ def send_page(x: Exchange, status: int, text: str | None = None, also: int | Non
         x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
     if status in (405, 501):
         x.headers_out.set("Allow", allow_header(x))
-    x.filters = []
-    x.response = Response(status if is_known(status) else 500, Content(_body(x, status, text, also)))
+    x.response = Response(status if is_known(status) else 500, Content(_body(x, status, also)))
     if not location:
         x.headers_out.unset("Location")  # an empty one is named on the page only
 
 
-def _body(x: Exchange, status: int, text: str | None, also: int | None) -> bytes:
-    """The page; nothing for HEAD, whose head then names no length, as Apache's."""
+def _body(x: Exchange, status: int, also: int | None) -> bytes:
+    """The text or page; nothing for HEAD, whose head then names no length, as Apache's.
+
+    A text is made anew, for what it says of the answer (REQUEST_STATUS) is only known by now.
+    """
+    document = _document(x, status)
     if x.header_only:
         return b""
-    return text.encode("utf-8", "surrogateescape") if text is not None else error_page(x, status, also)
+    if document is not None and document.startswith('"'):
+        return document[1:].encode("utf-8", "surrogateescape")
+    return error_page(x, status, also)
 
 
 def _is_recursive(x: Exchange) -> bool:
@@ -99,13 +116,19 @@ def _is_recursive(x: Exchange) -> bool:
 
 def _document(x: Exchange, status: int) -> str | None:
     """The configured ErrorDocument as text: '"...' a message, '/...' a local path, else a URL."""
-    document = x.settings[CoreDir].error_documents.get(status)
-    if document is None or document == "default":
+    expression = x.settings[CoreDir].error_documents.get(status)
+    if expression is None:
         return None
-    return str(document)
+    document, failure = expression.evaluate(x)
+    if failure is not None:
+        message = f"AH02841: core: ErrorDocument: can't evaluate require expression: {failure}"
+        x.server.log(Level.ERROR, "core", message, x)
+        return None
+    return document
 
 
-def _log(x: Exchange, error: HTTPError) -> None:
+def log_error(x: Exchange, error: HTTPError) -> None:
+    """Write what an error has to say of itself."""
     if error.log:
         x.server.log(LEVELS[error.level], "core", error.log, x)
     for level, line in error.log_more:

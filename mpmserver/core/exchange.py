@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mpmserver.http.headers import Headers
+from mpmserver.http.headers import ChangedHeaders, Headers
 from mpmserver.http.request import Request
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter, RequestBody, Response
+    from mpmserver.core.plan import Plan
     from mpmserver.core.site import Merged, Server
     from mpmserver.core.world import World
 
@@ -59,6 +60,7 @@ class Exchange:
         "charset",
         "cleanups",
         "client_ip",
+        "client_port",
         "content_encoding",
         "content_languages",
         "content_type",
@@ -130,7 +132,7 @@ class Exchange:
         self.used_path_info: bool | None = None
         """What the handler thinks of trailing path info: True accept, False reject, None AcceptPathInfo Default."""
         self.settings: Merged = server.defaults
-        self.plan = server.defaults.plan
+        self.plan: Plan = server.defaults.plan
         self.handler: str | None = None
         self.content_type: str | None = None
         self.charset: str | None = None
@@ -146,7 +148,8 @@ class Exchange:
         self.notes: dict[str, Any] = {}
         self.user: str | None = None
         self.auth_type: str | None = None
-        self.client_ip = peer.remote[0]
+        self.client_ip, self.client_port = peer.remote
+        """Who asks; mod_remoteip may know better than the connection does, and then often knows no port (0)."""
         self.status = 200
         self.response: Response | None = None
         self.filters: list[Filter] = []
@@ -188,8 +191,13 @@ class Exchange:
 
     def own_headers_in(self) -> Headers:
         """Return request headers that may be changed without touching the request as received."""
-        if self.headers_in is self.request.headers:
-            self.headers_in = self.request.headers.copy()
+        shared = self.headers_in
+        if shared is self.request.headers or (self.main is not None and shared is self.main.headers_in):
+            own = self.headers_in = shared.copy() if isinstance(shared, ChangedHeaders) else ChangedHeaders.of(shared)
+            before = self.prev
+            while before is not None and before.headers_in is shared:
+                before.headers_in = own
+                before = before.prev
         return self.headers_in
 
     def on_end(self, function: Callable[[], object]) -> None:

@@ -67,3 +67,10 @@ def addresses_of(name: str) -> frozenset[str]:
         return frozenset(str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):
         return frozenset()
+
+
+def in_domain(domain: str, name: str) -> bool:
+    """Whether `name` is in a domain (both in lower case), by whole labels: "foo.com" is not in "o.com"."""
+    if domain.startswith("."):
+        return name.endswith(domain)
+    return name == domain or name.endswith("." + domain)

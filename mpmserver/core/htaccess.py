@@ -45,7 +45,7 @@ class _Known:
         self.settled = settled
         self.section: Section | None = None
         self.error: ConfigError | None = None
-        self.warnings: list[str] = []
+        self.warnings: list[tuple[str, str]] = []
 
 
 class HtaccessFiles:
@@ -173,5 +173,5 @@ def _warn(x: Exchange, known: _Known) -> None:
     told = x.first.notes.setdefault("htaccess-warned", [])
     if known not in told:
         told.append(known)
-        for message in known.warnings:
-            x.server.log(Level.WARN, "core", message)
+        for module, message in known.warnings:
+            x.server.log(Level.WARN, module, message)

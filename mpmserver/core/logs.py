@@ -28,7 +28,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mpmserver.core.coprogram import CoProgram
 
 PIPE_BUF: Final = 4096
 PIPE_BOUND: Final = 1 << 20
@@ -329,6 +332,8 @@ class Opener:
     def __init__(self, handed_over: Iterable[PipeSink] = ()) -> None:
         self._sinks: dict[str, LogSink] = {}
         self._handed_over = {sink.spec: sink for sink in handed_over}
+        self.programs: list[CoProgram] = []
+        """Programs that were started with the logs, for children to ask; the parent ends them with the server."""
 
     def open(self, spec: str, server_root: str) -> LogSink:
         """Return the sink of "|program", "syslog[:facility[:tag]]" or a file relative to `server_root`.

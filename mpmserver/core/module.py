@@ -31,12 +31,21 @@ from mpmserver.config.settings import Settings
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter
+    from mpmserver.core.preface import PreConnection
+    from mpmserver.core.site import Site
 
 
 class Phase(enum.Enum):
-    """When in a request's life a hook is called, in this order; the value is True for run-all phases."""
+    """When in a request's life a hook is called, in this order; the value is True for run-all phases.
+
+    INSERT_FILTERS comes before a handler is asked: what it adds to `x.filters` sees what the handler answers.
+    INSERT_ERROR_FILTERS, of plain functions, does the same for a page that the server makes itself, of an error or a
+    redirect: only what it adds sees that.
+    """
 
     POST_READ = ("post_read_request", True)
+    QUICK_HANDLER = ("quick_handler", False)
+    PRE_TRANSLATE = ("pre_translate_name", False)
     TRANSLATE = ("translate_name", False)
     MAP_TO_STORAGE = ("map_to_storage", False)
     HEADER_PARSER = ("header_parser", True)
@@ -47,6 +56,7 @@ class Phase(enum.Enum):
     TYPE = ("type_checker", False)
     FIXUP = ("fixups", True)
     INSERT_FILTERS = ("insert_filter", True)
+    INSERT_ERROR_FILTERS = ("insert_error_filter", True)
     HANDLER = ("handler", False)
     LOG = ("log_transaction", True)
 
@@ -76,9 +86,15 @@ HANDLED: Final = Handled.HANDLED
 
 @dataclass(frozen=True, slots=True)
 class InternalRedirect:
-    """Run the request again with this URI (path and optional ?query); `method` None keeps GET or HEAD."""
+    """Run the request again with this URI (path and optional ?query).
+
+    `content_type` is what the new request has until it finds a type of its own (mod_actions). `quick`: quick handlers
+    are asked, too; not where a handler leaves its own work to another one (ap_internal_redirect_handler).
+    """
 
     uri: str
+    content_type: str | None = None
+    quick: bool = True
 
 
 def _always(settings: Any) -> bool:
@@ -133,6 +149,13 @@ class Module:
     post_config: Callable[[Any], None] | None = None
     open_logs: Callable[[Any, Any], None] | None = None
     child_init: Callable[[Any], None] | None = None
+    pre_connection: Callable[[Site], PreConnection | None] | None = None
+    """Asked once for a site: what is to be asked of each new connection, None where no connection needs it."""
+    checks_by_uri: bool = False
+    """Where this module is loaded, what has been checked for one URI doesn't hold for another with the same settings.
+
+    (Apache: access hooks that are not registered with AP_AUTH_INTERNAL_PER_CONF.)
+    """
     file: str = ""
     """mod_mime.c unless given: core.c, http_core.c, mod_so.c and the MPMs (event.c) are named otherwise."""
 

@@ -59,6 +59,11 @@ def scheme(x: Exchange) -> str:
     return "https" if x.peer.secure or x.server[CoreServer].server_scheme == "https" else "http"
 
 
+def document_root(x: Exchange) -> str:
+    """The directory that the request's URI leads below: mod_vhost_alias may have made it. (ap_document_root)"""
+    return str(x.notes.get("document-root") or x.server[CoreServer].document_root or "")
+
+
 def construct_url(x: Exchange, uri: str) -> str:
     """Return `uri` (which begins with a slash) as an absolute URL of this server (ap_construct_url)."""
     port = server_port(x)

@@ -1,7 +1,9 @@
 """From what a handler answered to what is sent: the output filters and the byte ranges, in that order.
 
-Called by the connection for the last Exchange of a request, before its head is written; an error in here is
-still answered by its ErrorDocument or page.
+Called by the connection for the last Exchange of a request, before its head is written. The filters are those that
+INSERT_FILTERS hooks have added, or INSERT_ERROR_FILTERS hooks where the answer is a page of the server's own:
+mod_expires and mod_headers change the head here. An error in here is still answered by its ErrorDocument or page,
+which passes through its own filters; an error in that again is a 500 without anything.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mpmserver.core.body import EMPTY, Content, Response
 from mpmserver.core.errors import send_page
 from mpmserver.core.pipeline import crashed, fail, without_length
 from mpmserver.core.ranges import apply_ranges
@@ -24,49 +27,89 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 async def deliverable(x: Exchange) -> Exchange:
     """Return the Exchange whose response is ready to be sent: `x`, or that of the error that came up."""
+    error = await _prepared(x)
+    if error is None:
+        return x
+    failed = await _failed(x, error)
+    if await _prepared(failed) is not None:
+        _bare(failed)
+    return failed
+
+
+async def _prepared(x: Exchange) -> HTTPError | None:
+    """Apply filters and ranges and look at the fields; returns what has gone wrong."""
     try:
-        _filter(x)
+        await _filter(x)
         _check_fields(x)
     except HTTPError as error:
-        return await _failed(x, error)
+        return error
     except Exception:  # noqa: BLE001 - a bug in a filter costs its request and nothing else
-        return await _failed(x, crashed(x))
-    return x
+        return crashed(x)
+    return None
 
 
-def _filter(x: Exchange) -> None:
+async def _filter(x: Exchange) -> None:
     """Pass the response through the request's filters, then cut it to the ranges asked for."""
+    response = x.response
+    assert response is not None
     for each in sorted(x.filters, key=lambda each: each.order):
-        assert x.response is not None
-        x.response = each.apply(x, x.response)
-    assert x.response is not None
-    x.response = apply_ranges(x, x.response)
+        response = each.apply(x, response)
+        if each.is_async:
+            response = await response
+        x.response = response
+    x.response = apply_ranges(x, response)
     x.status = x.response.status
 
 
 def _check_fields(x: Exchange) -> None:
     """Refuse header fields that could end a line or are none at all; raises HTTPError 500."""
     for name, value in (*x.headers_out.items(), *x.err_headers_out.items()):
-        if _FIELD_NAME.fullmatch(name) is None:
+        if not name:
+            fault = "AH02428: Empty response header name, aborting request"
+        elif _FIELD_NAME.fullmatch(name) is None:
             fault = f"AH02429: Response header name '{name}' contains invalid characters, aborting request"
         elif _CONTROL.search(value) is not None:
             fault = f"AH02430: Response header '{name}' value of '{value}' contains invalid characters, "
             fault += "aborting request"
+        elif name.lower() == "transfer-encoding" and value.rpartition(",")[2].strip().lower() != "chunked":
+            fault = ""  # a body framed in another way can't be sent; Apache says nothing about it
         else:
             continue
-        x.server.log(Level.ERROR, "http", fault, x)
-        x.headers_out.clear()
-        x.err_headers_out.clear()
+        if fault:
+            x.server.log(Level.ERROR, "http", fault, x)
+        _count_in_vain(x)
         raise HTTPError(500)
 
 
+def _count_in_vain(x: Exchange) -> None:
+    """Count a body that won't be sent: as in Apache, which has counted it when it comes to look at the fields."""
+    body = EMPTY if x.response is None or x.header_only else x.response.body
+    x.sent_body += len(body.data) if isinstance(body, Content) else body.length or 0
+
+
 async def _failed(x: Exchange, error: HTTPError) -> Exchange:
-    """Answer an error of the output; as it comes so late its page is sent without a length, as in Apache."""
+    """Answer an error of the output: nothing of what was prepared is left.
+
+    As it comes so late its page is sent without a length, as in Apache.
+    """
     if x.response is not None:
         x.response.body.close()
+    x.headers_out.clear()
+    x.err_headers_out.clear()
     first = x.status
     failed = await fail(x, error)
     if failed is x and first >= 300:
         send_page(x, x.status, also=first)
     without_length(failed)
     return failed
+
+
+def _bare(x: Exchange) -> None:
+    """Answer by a status alone, as even the page could not be sent; the connection ends."""
+    if x.response is not None:
+        x.response.body.close()
+    x.headers_out.clear()
+    x.err_headers_out.clear()
+    x.content_type, x.content_encoding, x.content_languages = None, None, []
+    x.status, x.keep_alive = 500, False
+    x.response = Response(500, EMPTY)

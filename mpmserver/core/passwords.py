@@ -45,6 +45,8 @@ def prepare() -> None:
     if importlib.util.find_spec("passlib") is not None:
         for _pattern, name in _FORMATS:
             _handler(name)
+    if importlib.util.find_spec("bcrypt") is not None:
+        importlib.import_module("bcrypt")
 
 
 def _handler(name: str) -> object:

@@ -12,43 +12,56 @@ INSERT_FILTERS, HANDLER.
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
+from mpmserver.config.sections import SectionKind
 from mpmserver.core import errors
 from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeasured
 from mpmserver.core.exchange import Exchange
+from mpmserver.core.ifwalk import if_walk, if_walk_escaped
 from mpmserver.core.module import HANDLED, InternalRedirect
 from mpmserver.core.plan import Step, Steps
-from mpmserver.core.redirect import redirected
+from mpmserver.core.redirect import KeptType, redirected
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.uri import decode_path
+from mpmserver.http.uri import decode_path, normalize_path, refused_path
 
 Outcome = Response | InternalRedirect | None
+_OF_FOLDERS: Final = frozenset({
+    SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.DIRECTORY_MATCH, SectionKind.HTACCESS,
+})  # fmt: skip
+"""Sections that two requests for files of one folder share."""
 
 
-async def answer(x: Exchange) -> Exchange:
-    """Process a main request; returns the Exchange that holds the response."""
+async def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None) -> Exchange:
+    """Process a main request; returns the Exchange that holds the response.
+
+    `show` is called with it when POST_READ has found out who its client is.
+    """
     try:
         outcome = await run_all(x.plan.post_read, x)
     except HTTPError as error:
         return await fail(x, error)
     except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
         return await fail(x, crashed(x))
+    show(x)
     return await follow(x, outcome)
 
 
 async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
     """Run the phases of `x` (unless POST_READ had an answer) and of whatever it is redirected to."""
+    quick = True
     while True:
         try:
             if outcome is None:
-                outcome = await phases(x)
+                outcome = await phases(x, quick)
             if outcome is None:
                 outcome = await handle(x)
             if isinstance(outcome, Response):
                 return _answered(x, outcome)
-            x = redirected(x, outcome.uri)
+            quick = outcome.quick
+            x = redirected(x, outcome.uri, content_type=outcome.content_type)
             outcome = None
         except HTTPError as error:
             return await fail(x, error)
@@ -58,37 +71,51 @@ async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
             return await fail(x, crashed(x))
 
 
-async def phases(x: Exchange) -> Outcome:
-    """Everything up to FIXUP: also what a subrequest runs. An internal redirect is read anew, as in Apache."""
+async def phases(x: Exchange, quick: bool = False) -> Outcome:
+    """Everything up to FIXUP: also what a subrequest runs. An internal redirect is read anew, as in Apache.
+
+    `quick`: a quick handler may answer; where a handler has redirected, or nothing will be sent, it may not.
+    """
     if x.prev is not None and x.main is None:
         outcome = await run_all(x.plan.post_read, x)
         if outcome is not None:
             return outcome
+    if quick and x.plan.quick:
+        outcome = await run_first(x.plan.quick, x)
+        if isinstance(outcome, Response | InternalRedirect):
+            return outcome
+    if x.server.has_early_ifs or x.server.has_pre_translate:
+        await _walk_escaped(x)
     split_uri(x)
     resolver = x.world.resolver
     resolver.before_translation(x)
+    if x.settings.ifs:
+        await if_walk(x)
     outcome = await run_first(x.plan.translate, x)
     if isinstance(outcome, Response | InternalRedirect):
         return outcome
-    outcome = await run_first(x.plan.map_to_storage, x)
+    outcome = await run_first(x.server.defaults.plan.map_to_storage, x)
     if isinstance(outcome, Response | InternalRedirect):
         return outcome
     if outcome is None:
         resolver.map_to_storage(x)
     else:
         resolver.settle(x, x.settings.sections[: len(x.server.defaults.sections)])
-    return await after_walk(x)
+    if x.settings.ifs:
+        await if_walk(x)
+    return await after_walk(x, located=True)
 
 
-async def after_walk(x: Exchange) -> Outcome:
-    """The phases that come when the settings are known."""
+async def after_walk(x: Exchange, located: bool = False) -> Outcome:
+    """The phases that come when the settings are known; `located`: <Location>s have been walked for them."""
     if x.main is None:
         outcome = await run_all(x.plan.header_parser, x)
         if outcome is not None:
             return outcome
-    outcome = await _authorize(x)
-    if outcome is not None:
-        return outcome
+    if not _is_authorized(x, located):
+        outcome = await _authorize(x)
+        if outcome is not None:
+            return outcome
     outcome = await run_first(x.plan.type, x)
     if isinstance(outcome, Response | InternalRedirect):
         return outcome
@@ -99,7 +126,8 @@ async def handle(x: Exchange) -> Response | InternalRedirect:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
     await run_all(x.plan.insert_filters, x)
     given = x.handler
-    x.handler = given or (x.content_type.partition(";")[0].rstrip() if x.content_type else "default-handler")
+    kind = x.content_type
+    x.handler = given or (kind.partition(";")[0].rstrip() if kind and type(kind) is not KeptType else "")
     try:
         return await _ask_handlers(x, x.handler)
     finally:
@@ -125,46 +153,117 @@ def split_uri(x: Exchange) -> None:
     raw = x.uri
     if raw == "*" or x.method == "CONNECT":
         return
-    x.uri = decode_path(
-        raw,
-        merge_slashes=core.merge_slashes,
-        allow_encoded_slashes=core.allow_encoded_slashes,
-        target=x.unparsed_uri,
-    )
+    try:
+        x.uri = decode_path(
+            raw,
+            merge_slashes=core.merge_slashes,
+            allow_encoded_slashes=core.allow_encoded_slashes,
+            target=x.unparsed_uri,
+        )
+    except HTTPError:
+        x.uri = refused_path(raw, core.merge_slashes)
+        raise
+
+
+async def _walk_escaped(x: Exchange) -> None:
+    """PRE_TRANSLATE, and the <If>s once before the path is unescaped, as Apache does; silent ones are left out."""
+    raw = x.uri
+    if raw != "*" and x.method != "CONNECT":
+        merge_slashes = x.server[CoreServer].merge_slashes
+        try:
+            x.uri = normalize_path(raw, merge_slashes, x.unparsed_uri)
+        except HTTPError:
+            x.uri = refused_path(raw, merge_slashes)
+            raise
+        x.world.resolver.before_translation(x)
+        if x.settings.ifs:
+            await if_walk_escaped(x)
+    await run_first(x.plan.pre_translate, x)
+    x.uri = raw
+
+
+def _is_authorized(x: Exchange, located: bool) -> bool:
+    """Whether the request that this one came from, by redirect or subrequest, has been checked for both.
+
+    As in Apache that is so with the same settings; where a module is loaded that checks by URI (mod_allowmethods), only
+    for what exists in the same folder, and where the settings don't come from folders alone, for the same path.
+    """
+    other = x.prev or x.main
+    if other is None or other.settings is not x.settings:
+        return False
+    if x.server.site.checks_by_uri and not _is_same_place(x, other, located):
+        return False
+    x.user = other.user
+    x.auth_type = other.auth_type
+    return True
+
+
+def _is_same_place(x: Exchange, other: Exchange, located: bool) -> bool:
+    if x.finfo is None or x.path_info:
+        return False
+    if located and x.uri != other.uri and any(section.kind not in _OF_FOLDERS for section in x.settings.sections):
+        return False
+    return (other.filename or "").rpartition("/")[0] == (x.filename or "").rpartition("/")[0]
 
 
 async def _authorize(x: Exchange) -> Outcome:
-    """ACCESS, AUTHN and AUTHZ as Apache's `Satisfy All` has them.
-
-    A request that came from another one by redirect or subrequest, with the same settings, was
-    checked already.
-    """
-    other = x.prev or x.main
-    if other is not None and other.settings is x.settings:
-        x.user = other.user
-        x.auth_type = other.auth_type
-        return None
+    """ACCESS, AUTHN and AUTHZ: all of them must agree, or with `Satisfy Any` either ACCESS or the rest."""
     plan = x.plan
-    outcome = await run_all(plan.access, x)
-    if outcome is not None:
-        return outcome
-    verdict = await run_first(plan.access_ex, x)
-    if isinstance(verdict, Response | InternalRedirect):
-        return verdict
-    if verdict is HANDLED or not plan.access_ex:
+    any_suffices = plan.satisfied_by_any is not None and plan.satisfied_by_any(x.method)
+    if any_suffices and await _lets_in(x):
+        _trace(x, f"request authorized without authentication by access_checker hook and 'Satisfy any': {x.uri}")
         return None
-    if await run_first(plan.authn, x) is None:
-        x.server.log(
-            Level.ERROR,
-            "core",
-            f"AH00027: No authentication done but request not allowed without authentication for {x.uri}. "
-            "Authentication not configured?",
-            x,
-        )
-        raise HTTPError(500)
-    if await run_first(plan.authz, x) is None:
-        raise HTTPError(500)
+    doing = "check access (with Satisfy All)"
+    try:
+        outcome = None if any_suffices else await run_all(plan.access, x)
+        if outcome is not None:
+            return outcome
+        doing = "check access"
+        verdict = await run_first(plan.access_ex, x)
+        if verdict is HANDLED:
+            _trace(x, f"request authorized without authentication by access_checker_ex hook: {x.uri}")
+            return None
+        if verdict is not None:
+            return verdict  # type: ignore[no-any-return]
+        doing = "check user"
+        if await run_first(plan.authn, x) is None:
+            raise _undecided(x, doing)
+        if x.user is None:
+            raise _unknown_user(x, any_suffices)
+        doing = "check authorization"
+        if await run_first(plan.authz, x) is None:
+            raise _undecided(x, doing)
+    except HTTPError as error:
+        _trace(x, f"auth phase '{doing}' gave status {error.status}: {x.uri}")
+        raise
     return None
+
+
+async def _lets_in(x: Exchange) -> bool:
+    """Whether ACCESS alone would do, where `Satisfy Any` lets it."""
+    try:
+        return await run_all(x.plan.access, x) is None
+    except HTTPError:
+        return False
+
+
+def _unknown_user(x: Exchange, any_suffices: bool) -> HTTPError:
+    """A user is wanted, and nothing says how to find one."""
+    number = "AH00028" if any_suffices else "AH00027"
+    reason = f"No authentication done but request not allowed without authentication for {x.uri}."
+    x.server.log(Level.ERROR, "core", f"{number}: {reason} Authentication not configured?", x)
+    return HTTPError(500)
+
+
+def _undecided(x: Exchange, what: str) -> HTTPError:
+    """No module knew how to answer a question that must be answered."""
+    x.server.log(Level.CRIT, "core", f"AH00025: configuration error:  couldn't {what}: {x.uri}", x)
+    return HTTPError(500)
+
+
+def _trace(x: Exchange, message: str) -> None:
+    if x.server.logs(Level.TRACE3, "core", x):
+        x.server.log(Level.TRACE3, "core", message, x)
 
 
 async def call(step: Step, x: Exchange) -> Any:
@@ -227,21 +326,27 @@ def without_length(x: Exchange) -> None:
 
 
 async def _answer_error(x: Exchange, error: HTTPError) -> Exchange:
+    first = errors.first_failure(x)
+    if first is not x:
+        return errors.recursive(first, x, error)
     target = errors.prepare(x, error)
     if target is None:
         return x
     new = x
     try:
         new = redirected(x, target, error_document=True)
-        outcome = await phases(new)
+        outcome = await phases(new, quick=True)
         while isinstance(outcome, InternalRedirect):
-            new = redirected(new, outcome.uri)
-            outcome = await phases(new)
+            new = redirected(new, outcome.uri, content_type=outcome.content_type)
+            outcome = await phases(new, quick=True)
         response = outcome or await handle(new)
         if isinstance(response, InternalRedirect):
             return await follow(new, response)
     except HTTPError as second:
-        return errors.recursive(x, new, second)
+        failed = errors.recursive(x, new, second)
+        if isinstance(second, BodyError) and second.cause == BodyError.BROKEN:
+            without_length(failed)
+        return failed
     except ClientGone:
         raise
     except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mpmserver.core.module import Hook, Module, Phase
 
 if TYPE_CHECKING:
+    from mpmserver.config.sections import Section
     from mpmserver.core.site import Merged
 
 
@@ -36,13 +37,16 @@ class Plan:
     """The steps of each phase for one set of merged settings; shared and never changed."""
 
     __slots__ = (
-        "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "insert_filters", "log",
-        "map_to_storage", "post_read", "pure", "translate", "type",
+        "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "insert_error_filters",
+        "insert_filters", "log", "map_to_storage", "post_read", "pre_translate", "pure", "quick", "satisfied_by_any",
+        "translate", "type",
     )  # fmt: skip
 
     def __init__(self, hooks: dict[Phase, Steps], settings: Merged) -> None:
         kept = {phase: tuple(step for step in hooks[phase] if step.hook.applies(settings)) for phase in Phase}
         self.post_read = kept[Phase.POST_READ]
+        self.quick = kept[Phase.QUICK_HANDLER]
+        self.pre_translate = kept[Phase.PRE_TRANSLATE]
         self.translate = kept[Phase.TRANSLATE]
         self.map_to_storage = kept[Phase.MAP_TO_STORAGE]
         self.header_parser = kept[Phase.HEADER_PARSER]
@@ -53,12 +57,22 @@ class Plan:
         self.type = kept[Phase.TYPE]
         self.fixup = kept[Phase.FIXUP]
         self.insert_filters = kept[Phase.INSERT_FILTERS]
+        self.insert_error_filters = kept[Phase.INSERT_ERROR_FILTERS]
         self.handlers = kept[Phase.HANDLER]
         self.log = kept[Phase.LOG]
-        self.pure = all(
+        satisfy = settings.server.site.providers.get(("satisfy", "any"))
+        self.satisfied_by_any: Callable[[str], bool] | None = None if satisfy is None else satisfy(settings)
+        """For the few sections with `Satisfy Any`: whether that holds for a method."""
+        self.pure = all(map(_asks_purely, settings.ifs)) and all(
             step.hook.pure(settings) for phase in Phase if phase is not Phase.LOG for step in kept[phase]
             if step.handler is None
         )  # fmt: skip
+
+
+def _asks_purely(section: Section) -> bool:
+    """Whether an <If>, and those inside, depend on nothing but the request's head and the file it leads to."""
+    own = section.condition is None or section.condition.is_pure
+    return own and all(map(_asks_purely, section.ifs))
 
 
 def sort_hooks(modules: Iterable[Module]) -> dict[Phase, Steps]:

@@ -8,10 +8,12 @@ for each response that is about to be sent with status 200. Both take the valida
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Body, Content, OpenFile, Response
-from mpmserver.core.settings import CoreDir
+from mpmserver.core.names import full_content_type
+from mpmserver.core.settings import CoreDir, Level
 from mpmserver.http.conditional import check_conditions
 from mpmserver.http.dates import parse_http_date
 from mpmserver.http.errors import HTTPError
@@ -58,6 +60,7 @@ def apply_ranges(x: Exchange, response: Response) -> Response:
         max_ranges=_limit(core.max_ranges),
         max_overlaps=_limit(core.max_range_overlaps),
         max_reversals=_limit(core.max_range_reversals),
+        explain=_explained(x),
     )
     if wanted is None:
         return response
@@ -67,11 +70,15 @@ def apply_ranges(x: Exchange, response: Response) -> Response:
     return _partial(x, response, wanted, length)
 
 
+def _explained(x: Exchange) -> Callable[[str], None] | None:
+    """Who is told how a Range was understood; None where nobody listens."""
+    if not x.server.logs(Level.DEBUG, "http", x):
+        return None
+    return lambda text: x.server.log(Level.DEBUG, "http", f"AH01583: Range: {text}", x)
+
+
 def _may_cut(x: Exchange, response: Response) -> bool:
     if response.status != 200 or x.main is not None or "Range" not in x.headers_in:
-        return False
-    accepted = x.headers_out.get("Accept-Ranges")
-    if accepted is not None and accepted.lower() == "none":
         return False
     return "Content-Range" not in x.headers_out and isinstance(response.body, Content | OpenFile)
 
@@ -91,7 +98,7 @@ def _partial(x: Exchange, response: Response, spans: list[Span], length: int) ->
     if len(spans) == 1:
         x.headers_out.set("Content-Range", content_range(spans[0], length))
         return Response(206, _cut(body, [_piece(spans[0])]))
-    heads, end = multipart_parts(spans, length, _BOUNDARY, x.content_type)
+    heads, end = multipart_parts(spans, length, _BOUNDARY, full_content_type(x))
     pieces: list[Piece] = []
     for head, span in zip(heads, spans, strict=True):
         pieces += [head, _piece(span)]
@@ -107,7 +114,10 @@ def _piece(span: Span) -> tuple[int, int]:
 def _cut(body: Body, pieces: list[Piece]) -> Body:
     """The body that has these pieces: bytes as they are, (offset, count) of the original."""
     if isinstance(body, OpenFile):
-        cut = OpenFile(body.fd, body.size, tuple(pieces))
+        whole = body.pieces[0]
+        begin = 0 if isinstance(whole, bytes) else whole[0]  # a handler may send a file from somewhere behind its head
+        shifted = (piece if isinstance(piece, bytes) else (piece[0] + begin, piece[1]) for piece in pieces)
+        cut = OpenFile(body.fd, body.size, tuple(shifted))
         body.fd = -1
         return cut
     assert isinstance(body, Content)

@@ -15,6 +15,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
+from mpmserver.config.regex import Regex
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.core.htaccess import HtaccessFiles
 from mpmserver.core.settings import CoreDir, Level, Options, effective
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PLACES = 32768
 _SLASHES = re.compile("//+")
+_DOTS = re.compile(r"/\.\.?(?:/|\Z)")
 _ON_THE_WAY = frozenset({SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.HTACCESS})
 Sections = tuple[Section, ...]
 
@@ -88,12 +90,9 @@ class Resolver:
         self.settle(x, sections)
 
     def settle(self, x: Exchange, sections: Sections) -> None:
-        """Add the <Location>s and <If>s to what the walks over the disk found, and adopt the result."""
+        """Add the <Location>s to what the walks over the disk found, and adopt the result."""
         sections += self.location_walk(x)
         self.adopt(x, x.server.merge(sections))
-        chosen = _if_walk(x, sections)
-        if chosen:
-            self.adopt(x, x.server.merge(sections + chosen))
 
     def adopt(self, x: Exchange, merged: Merged) -> None:
         """Make `merged` the request's settings."""
@@ -105,7 +104,7 @@ class Resolver:
         filename = x.filename
         if filename is None or not filename.startswith("/"):
             raise HTTPError(403)
-        asked = x.filename = _merged_slashes(filename)
+        asked = x.filename = _canonical(filename)
         blocked = _find(x, asked)
         filename = x.filename
         is_directory = x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode)
@@ -214,12 +213,21 @@ def _merged_slashes(path: str) -> str:
     return _SLASHES.sub("/", path) if "//" in path else path
 
 
+def _canonical(path: str) -> str:
+    """The path without slashes in a row and dot segments, by its text alone. (apr_filepath_merge)"""
+    path = _merged_slashes(path)
+    if "/." not in path or not _DOTS.search(path):
+        return path
+    clean = os.path.normpath(path)
+    return f"{clean}/" if clean != "/" and path.endswith(("/", "/.", "/..")) else clean
+
+
 def _directories_at(server: Server, directory: str) -> Sections:
     """The <Directory> sections for exactly this directory, shortest pattern first as they were sorted."""
     return tuple(
         section
         for section in server.directories
-        if (section.regex.fullmatch(directory) if section.regex is not None else _same(section.pattern, directory))
+        if (section.regex.search(directory) if section.regex is not None else _same(section.pattern, directory))
     )
 
 
@@ -272,7 +280,7 @@ def _file_matches(section: Section, name: str, x: Exchange) -> bool:
     if section.kind is SectionKind.FILES_MATCH:
         return _captured(section.regex, name, x)
     if section.regex is not None:
-        return section.regex.fullmatch(name) is not None
+        return section.regex.search(name) is not None
     return section.pattern == name
 
 
@@ -280,14 +288,14 @@ def _location_matches(section: Section, uri: str, x: Exchange) -> bool:
     if section.kind is SectionKind.LOCATION_MATCH:
         return _captured(section.regex, x.uri, x)
     if section.regex is not None:
-        return section.regex.fullmatch(uri) is not None
+        return section.regex.search(uri) is not None
     pattern = section.pattern
     if not uri.startswith(pattern):
         return False
     return pattern.endswith("/") or len(uri) == len(pattern) or uri[len(pattern)] == "/" or not pattern
 
 
-def _captured(regex: re.Pattern[str] | None, text: str, x: Exchange) -> bool:
+def _captured(regex: Regex | None, text: str, x: Exchange) -> bool:
     """True where the expression is found; its named groups become MATCH_NAME in the environment."""
     match = regex.search(text) if regex is not None else None
     if match is None:
@@ -296,21 +304,3 @@ def _captured(regex: re.Pattern[str] | None, text: str, x: Exchange) -> bool:
         if value is not None:
             x.env[f"MATCH_{name.upper()}"] = value
     return True
-
-
-def _if_walk(x: Exchange, sections: Sections) -> Sections:
-    """The <If>, <ElseIf> and <Else> sections whose condition holds for this request."""
-    candidates = [*x.server.ifs, *(inner for section in sections for inner in section.ifs)]
-    if not candidates:
-        return ()
-    chosen: list[Section] = []
-    taken = False
-    for section in candidates:
-        if section.branch == "If":
-            taken = False
-        if taken:
-            continue
-        if section.branch == "Else" or section.condition(x):
-            taken = True
-            chosen.append(section)
-    return tuple(chosen)

@@ -32,6 +32,8 @@ STATUS_LETTERS: Final = ".S_RWKLDCGI"
     DEAD, STARTING, READY, READING, WRITING, KEEPALIVE, LOGGING, DNS, CLOSING, GRACEFUL, IDLE_KILL,
 ) = map(ord, STATUS_LETTERS)  # fmt: skip
 
+NOT_BUSY: Final = frozenset({DEAD, STARTING, READY, IDLE_KILL, GRACEFUL})
+
 # A process's state.
 ABSENT, STARTED, RUNNING, STOPPING = range(4)
 
@@ -98,6 +100,18 @@ class Totals:
     accesses: int
     bytes_served: int
     duration: int
+
+
+def worker_states(states: bytes, threads: int) -> bytes:
+    """The states of a process's workers; a listener that answers by itself stands in for one that is idle.
+
+    So the scoreboard has as many letters as there may be workers, and every request under way is seen.
+    """
+    own = bytearray(states[:threads])
+    for state in states[threads:]:
+        if state not in NOT_BUSY and READY in own:
+            own[own.index(READY)] = state
+    return bytes(own)
 
 
 class WorkerSlot:

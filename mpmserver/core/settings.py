@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mpmserver.config.directive import OR_UNSET
 from mpmserver.config.settings import Settings, is_set, setting
+
+if TYPE_CHECKING:
+    from mpmserver.core.expr import StringExpression
 
 
 class Options(enum.IntFlag):
@@ -184,9 +187,8 @@ class CoreDir(Settings):
     """Lower-case names from AllowOverrideList."""
     accept_path_info: bool | None = setting(None)
     """None is Default: what the handler thinks."""
-    handler: str | None = setting(None)
+    handler: StringExpression | None = setting(None)
     """SetHandler; "none" takes an outer one back."""
-    handler_expression: Any = setting(None)
     forced_type: str | None = setting(None)
     """ForceType; "none" takes an outer one back."""
     default_charset: str | None = setting(None)
@@ -197,8 +199,8 @@ class CoreDir(Settings):
     """ETag bits; None is the default (MTIME SIZE)."""
     etag_add: int = setting(0)
     etag_remove: int = setting(0)
-    error_documents: dict[int, str] = setting({}, merge="update")
-    """Status to a text (begins with a quote), a path of this server (a slash), `default`, or a URL."""
+    error_documents: dict[int, StringExpression | None] = setting({}, merge="update")
+    """Status to a text (begins with a quote), a path of this server (a slash), or a URL; None is `default`."""
     server_signature: str = setting("off")
     """off, on or email."""
     use_canonical_name: str = setting("off")

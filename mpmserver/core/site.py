@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Settings)
 Tables = dict[type[Settings], Settings]
+Sections = tuple[Section, ...]
 MERGED_CACHE_SIZE = 4096
 
 _WALKS: Final = {
@@ -52,7 +53,7 @@ class Merged:
     were merged, outermost first; their `applied` lists lead back to the directives.
     """
 
-    __slots__ = ("plan", "sections", "server", "tables")
+    __slots__ = ("ifs", "plan", "sections", "server", "tables")
 
     def __init__(
         self, server: Server, sections: tuple[Section, ...], tables: Tables, hooks: dict[Phase, Steps]
@@ -60,7 +61,10 @@ class Merged:
         self.server = server
         self.sections = sections
         self.tables = tables
-        self.plan = Plan(hooks, self)
+        found = (section for section in sections if section.kind is not SectionKind.IF)
+        self.ifs: Sections = (*server.ifs, *(inner for section in found for inner in section.ifs))
+        """The <If>s to be asked for a request with these sections, and what follows them; not those inside others."""
+        self.plan: Plan = Plan(hooks, self)
 
     def __getitem__(self, kind: type[S]) -> S:
         return self.tables[kind]  # type: ignore[return-value]
@@ -74,8 +78,9 @@ class Server:
     """The main server or a virtual host: `server[CoreServer].timeout`; `defaults` is what holds outside of sections."""
 
     __slots__ = (
-        "_cache", "config", "defaults", "directories", "directory_matches", "error_log", "files", "head_limits",
-        "ifs", "index", "is_virtual", "locations", "name_bytes", "origin", "site", "tables",
+        "_cache", "config", "defaults", "directories", "directory_matches", "error_log", "files", "has_early_ifs",
+        "has_pre_translate", "head_limits", "ifs", "index", "is_virtual", "locations", "name_bytes", "origin", "site",
+        "tables",
     )  # fmt: skip
 
     def __init__(self, site: Site, index: int, config: HostConfig) -> None:
@@ -108,6 +113,10 @@ class Server:
         self.files = [section for layer in layers for section in layer.files]
         self.locations = [section for layer in layers for section in layer.locations]
         self.ifs = [section for layer in layers for section in layer.ifs]
+        self.has_early_ifs = bool(self.ifs) or any(section.ifs for section in self.locations)
+        """Whether there are <If>s that are asked before a request has a file name."""
+        self.has_pre_translate = bool(site.hooks[Phase.PRE_TRANSLATE])
+        """Whether any module looks at a path before it is unescaped."""
         self._cache: OrderedDict[tuple[Section, ...], Merged] = OrderedDict()
         self.defaults = self.merge(tuple(layer.defaults for layer in layers))
 
@@ -147,9 +156,10 @@ class Site:
         self.server_kinds = _kinds([module.server_settings for module in self.modules], CoreServer)
         self.dir_kinds = _kinds([module.dir_settings for module in self.modules], None)
         self.hooks = sort_hooks(self.modules)
+        self.checks_by_uri = any(module.checks_by_uri for module in self.modules)
         self.providers: dict[tuple[str, str], Any] = {
             key: value for module in self.modules for key, value in module.providers.items()
-        }
+        } | configuration.providers
         self.filters = {filter.name.lower(): filter for module in self.modules for filter in module.filters}
         self.main = Server(self, 0, configuration.main)
         self.servers = (
@@ -167,13 +177,17 @@ def _finish(kinds: tuple[type[Settings], ...], layers: list[Tables]) -> Tables:
     return {kind: _merged(kind, [layer[kind] for layer in layers if kind in layer]).finished() for kind in kinds}
 
 
+def _walk_of(section: Section) -> int:
+    return _WALKS.get(section.kind, 0) + section.depth
+
+
 def _finish_walks(kinds: tuple[type[Settings], ...], sections: tuple[Section, ...]) -> Tables:
     """As `_finish`, but the sections that one walk found are merged with each other before they meet the outer ones.
 
     Apache does so, and where merging forgets something on its way (UnsetEnv) it can be seen. The server's own
     layer is always there, if only to be merged with (IndexOptions' plus and minus).
     """
-    walks = [tuple(walk) for _number, walk in groupby(sections, lambda section: _WALKS.get(section.kind, 0))]
+    walks = [tuple(walk) for _number, walk in groupby(sections, _walk_of)]
     finished: Tables = {}
     for kind in kinds:
         found = [[section.tables[kind] for section in walk if kind in section.tables] for walk in walks]

@@ -9,24 +9,43 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Awaitable, Callable
+from functools import partial
 
+from mpmserver.core.errors import log_error
 from mpmserver.core.exchange import Exchange
+from mpmserver.core.ifwalk import if_walk
 from mpmserver.core.module import InternalRedirect
-from mpmserver.core.pipeline import after_walk, crashed, phases
-from mpmserver.core.redirect import redirected, successor
-from mpmserver.core.settings import CoreServer
+from mpmserver.core.pipeline import after_walk, crashed, phases, run_first
+from mpmserver.core.redirect import exceeds_recursion_limit, redirected, successor
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.uri import escape_path
+from mpmserver.http.headers import Headers
+from mpmserver.http.uri import escape_path, normalize_path
 
 Run = Callable[[Exchange], Awaitable[object]]
 
 
-async def lookup_uri(x: Exchange, uri: str, method: str = "GET") -> Exchange:
-    """Look up a URI (raw path and optional ?query; relative ones lead on from `x.uri`'s directory)."""
+async def lookup_uri(x: Exchange, uri: str, method: str = "GET", quick: bool = False) -> Exchange:
+    """Look up a URI (raw path and optional ?query; relative ones lead on from `x.uri`'s directory).
+
+    `quick`: the answer may be what it finds, so quick handlers are asked.
+    """
     if not uri.startswith("/"):
         uri = escape_path(x.uri[: x.uri.rfind("/") + 1]) + uri
     sub = _subrequest(x, uri, method)
-    return await _run(sub, phases)
+    return await _run(sub, partial(phases, quick=quick))
+
+
+async def lookup_file(x: Exchange, path: str) -> Exchange:
+    """Look up a file without translation: a plain name or a relative path leads on from `x.filename`'s directory.
+
+    Only a file of that directory has a URI, that of its neighbour. (ap_sub_req_lookup_file)
+    """
+    sub = _subrequest(x, "", "GET")
+    folder = (x.filename or "/").rpartition("/")[0] + "/"
+    sub.filename = os.path.normpath(os.path.join(folder, path)) + ("/" if path.endswith("/") else "")
+    name = sub.filename.removeprefix(folder)
+    sub.uri = x.uri[: x.uri.rfind("/") + 1] + name if name and "/" not in name else ""
+    return await _run(sub, partial(_walk_file, path))
 
 
 async def lookup_entry(x: Exchange, name: str, status: os.stat_result, is_link: bool) -> Exchange:
@@ -48,12 +67,32 @@ async def lookup_entry(x: Exchange, name: str, status: os.stat_result, is_link: 
 
 async def _file_within(sub: Exchange) -> object:
     assert sub.main is not None
+    await _ask_modules(sub)
     sub.world.resolver.file_within(sub, sub.main)
-    return await after_walk(sub)
+    return await _after_walk(sub)
+
+
+async def _walk_file(path: str, sub: Exchange) -> object:
+    normalize_path(path)  # it is no URI's, but what would be no URI's path is refused, as in Apache
+    if path.startswith(".."):
+        raise HTTPError(400, log=f"AH10244: invalid URI path ({path})")
+    return await _walk_only(sub)
 
 
 async def _walk_only(sub: Exchange) -> object:
+    await _ask_modules(sub)
     sub.world.resolver.map_to_storage(sub)
+    return await _after_walk(sub)
+
+
+async def _ask_modules(sub: Exchange) -> object:
+    """MAP_TO_STORAGE, which comes before any section but the server's own holds."""
+    return await run_first(sub.server.defaults.plan.map_to_storage, sub)
+
+
+async def _after_walk(sub: Exchange) -> object:
+    if sub.settings.ifs:
+        await if_walk(sub)
     return await after_walk(sub)
 
 
@@ -61,15 +100,15 @@ def _subrequest(x: Exchange, uri: str, method: str) -> Exchange:
     sub = successor(x, uri)
     sub.main = x
     sub.method = method
-    sub.redirects = x.redirects + 1
+    sub.protocol = "INCLUDED"
+    sub.port = None  # as in Apache, where a request's port is one of its own URI
     sub.env = dict(x.env)
     sub.notes = {}
     return sub
 
 
 async def _run(sub: Exchange, phases_of: Run) -> Exchange:
-    limit = sub.server[CoreServer].limit_subrequests
-    if sub.redirects > max(limit, sub.server[CoreServer].limit_internal_redirects):
+    if sub.main is not None and exceeds_recursion_limit(sub.main):
         sub.status = 500
         return sub
     try:
@@ -81,6 +120,7 @@ async def _run(sub: Exchange, phases_of: Run) -> Exchange:
         if outcome is not None:
             sub.status = getattr(outcome, "status", 200)
     except HTTPError as error:
+        log_error(sub, error)
         for name, value in error.headers:
             sub.err_headers_out.set(name, value)
         sub.status = error.status
@@ -99,9 +139,7 @@ def fast_redirect(x: Exchange, sub: Exchange) -> None:
     x.no_cache, x.no_local_copy = sub.no_cache, sub.no_local_copy
     x.filters = sub.filters
     x.used_path_info = sub.used_path_info
-    for name, value in sub.headers_out.items():
-        x.headers_out.add(name, value)
-    for name, value in sub.err_headers_out.items():
-        x.err_headers_out.add(name, value)
+    x.headers_out = Headers([*sub.headers_out.items(), *x.headers_out.items()])
+    x.err_headers_out = Headers([*sub.err_headers_out.items(), *x.err_headers_out.items()])
     x.env = {**x.env, **sub.env}
     x.notes.update(sub.notes)

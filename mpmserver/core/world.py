@@ -22,7 +22,7 @@ class World:
     `child` is the process's side of the scoreboard and the logs, None where requests run without a server.
     """
 
-    __slots__ = ("child", "dates", "hosts", "reaper", "resolver", "site")
+    __slots__ = ("child", "dates", "hosts", "pre_connection", "reaper", "resolver", "site")
 
     def __init__(self, site: Site, read_context: ReadContext, child: Child | None = None) -> None:
         self.site = site
@@ -31,3 +31,6 @@ class World:
         self.resolver = Resolver(HtaccessFiles(read_context))
         self.dates = DateCache()
         self.reaper = Reaper()
+        asked = (module.pre_connection(site) for module in site.modules if module.pre_connection is not None)
+        self.pre_connection = tuple(hook for hook in asked if hook is not None)
+        """What new connections are shown to before their first request is read; nearly always nothing."""

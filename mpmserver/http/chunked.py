@@ -65,8 +65,10 @@ class ChunkedDecoder:
         """Append octets from the wire."""
         self._buffer += data
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, one: bool = False) -> bytes:
         """Up to ``size`` octets of the body; ``b""`` when more must be fed first, or at the end (``done``).
+
+        ``one`` asks for those of one chunk at most.
 
         Raises HTTPError 400 for a broken chunk or trailer section, 413 for a chunk that is too large to
         count or whose size line is longer than LimitRequestFieldSize allows. A body that was refused stays so.
@@ -78,7 +80,7 @@ class ChunkedDecoder:
                 if not piece:
                     break
                 pieces.append(piece)
-                size -= len(piece)
+                size = 0 if one else size - len(piece)
             elif not self._advance():
                 break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -130,14 +130,19 @@ def parse_head(data: bytes, limits: HeadLimits) -> Request:
         raise _with_line(error, line) from None
 
 
+def connection_options(connection: str | None) -> tuple[bool, bool]:
+    """Whether a Connection field asks to keep the connection, and whether it asks to close it."""
+    if connection is None:
+        return False, False
+    return _KEEP_ALIVE.search(connection) is not None, _CLOSE.search(connection) is not None
+
+
 def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int) -> Request:
     framing, smuggled = body_framing(headers, line.uri.path_raw)
     if smuggled:
         headers.unset("Content-Length")
     host, port = _host(line, headers, limits)
-    connection = headers.get("Connection")
-    asked = connection is not None and _KEEP_ALIVE.search(connection) is not None
-    closes = connection is not None and _CLOSE.search(connection) is not None
+    asked, closes = connection_options(headers.get("Connection"))
     expects_continue = _expects_continue(line, headers, host)
     if line.uri.scheme not in (None, "http", "https"):
         raise HTTPError(400, close=True)

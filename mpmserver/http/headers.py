@@ -43,18 +43,23 @@ class Headers:
                 found = value if found is None else f"{found}, {value}"
         return default if found is None else found
 
+    def first(self, name: str) -> str | None:
+        """The value of the first field called ``name``."""
+        key = name.lower()
+        return next((value for low, _, value in self._fields if low == key), None)
+
     def get_all(self, name: str) -> list[str]:
         """Every value of ``name`` in order."""
         key = name.lower()
         return [value for low, _, value in self._fields if low == key]
 
     def set(self, name: str, value: str) -> None:
-        """Make ``value`` the only value of ``name``, in the place of the first one that was there."""
+        """Make ``value`` the only value of ``name``, in the place and the spelling of the first one that was there."""
         key = name.lower()
         fields = self._fields
         for index, field in enumerate(fields):
             if field[0] == key:
-                fields[index] = (key, name, value)
+                fields[index] = (key, field[1], value)
                 fields[index + 1 :] = [later for later in fields[index + 1 :] if later[0] != key]
                 return
         fields.append((key, name, value))
@@ -123,3 +128,28 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self.items()!r})"
+
+
+class ChangedHeaders(Headers):
+    """A request's fields from when a module has changed them: as Apache's table, where a name may stand twice.
+
+    What was received under one name is one field, as always; of a field that was added beside it ``get`` sees nothing,
+    and a script is told the last one.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, received: Headers) -> ChangedHeaders:
+        """A copy of the fields as received."""
+        return cls(received.merged_items())
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        value = self.first(name)
+        return default if value is None else value
+
+    def copy(self) -> ChangedHeaders:
+        return ChangedHeaders(self.items())
+
+    def merged_items(self) -> list[tuple[str, str]]:
+        return self.items()

@@ -8,7 +8,7 @@ the whole is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mpmserver.http.conditional import range_allowed
@@ -41,11 +41,13 @@ def select_ranges(
     max_ranges: int | None = 200,
     max_overlaps: int | None = 20,
     max_reversals: int | None = 20,
+    explain: Callable[[str], None] | None = None,
 ) -> Unsatisfiable | list[Span] | None:
     """What part of ``size`` octets a request wants: None for the whole (200), else ranges for a 206.
 
     The limits are MaxRanges, MaxRangeOverlaps and MaxRangeReversals; None is ``unlimited``, 0 is
-    ``none``. A Range that cannot be parsed is ignored, as RFC 9110 14.2 allows.
+    ``none``. A Range that cannot be parsed is ignored, as RFC 9110 14.2 allows. ``explain`` is told, as Apache's log
+    is, what was asked for and what that comes to: "4-,0-1 | 4-9,0-1 (0 : 0 : 10)" with overlaps, reversals and size.
     """
     value = headers_in.get("Range")
     if value is None or max_ranges == 0 or size == 0:
@@ -57,6 +59,9 @@ def select_ranges(
     if not spans:
         return UNSATISFIABLE
     merged, overlaps, reversals = _merge(spans)
+    if explain is not None:
+        found = ",".join(f"{first}-{last}" for first, last in merged)
+        explain(f"{value.partition('=')[2]} | {found} ({overlaps} : {reversals} : {size})")
     if _above(len(merged), max_ranges) or _above(overlaps, max_overlaps) or _above(reversals, max_reversals):
         return None
     return None if sum(last - first + 1 for first, last in merged) > size else merged

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
+_QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _NAMED = {"\b": "\\b", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\"}
 _ERROR_LOG = str.maketrans(
     {chr(c): f"\\x{c:02x}" for c in (*range(32), *range(127, 256))}
@@ -34,6 +37,11 @@ def escape_errorlog_item(text: str) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return _octets(text).translate(_ERROR_LOG)
+
+
+def escape_quotes(text: str) -> str:
+    """Text for a quoted string: a backslash before each quote that has none (ap_escape_quotes)."""
+    return _QUOTE.sub(lambda match: match[0] if len(match[0]) > 1 else '\\"', text)
 
 
 def path_octets(text: str) -> str:

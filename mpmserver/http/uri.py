@@ -120,11 +120,13 @@ def decode_path(raw: str, *, merge_slashes: bool = True, allow_encoded_slashes: 
     ``raw`` is ``Target.path_raw``; ``target`` the whole target, for the log. Raises what
     ``normalize_path`` and ``unescape_path`` raise.
     """
+    if raw[:1] != "/":
+        raise _invalid(target or raw)
     if "%" not in raw and "//" not in raw and "/." not in raw and raw.isascii():
         return raw
     path = unescape_path(normalize_path(raw, merge_slashes, target), allow_encoded_slashes, target)
     if allow_encoded_slashes == "On" and _HIDDEN.search(raw):
-        return _SLASHES.sub("/", _without_dots(path)[0]) if merge_slashes else _without_dots(path)[0]
+        return _SLASHES.sub("/", without_dots(path)[0]) if merge_slashes else without_dots(path)[0]
     return path
 
 
@@ -145,13 +147,25 @@ def normalize_path(path: str, merge_slashes: bool = True, target: str = "") -> s
         result = _SLASHES.sub("/", result)
     if "/." not in result:
         return result
-    result, above = _without_dots(result)
+    result, above = without_dots(result)
     if above:
         raise _invalid(target or path)
     return result
 
 
-def _without_dots(path: str) -> tuple[str, bool]:
+def refused_path(raw: str, merge_slashes: bool = True) -> str:
+    """What logs show (``%U``) of a path that ``decode_path`` has refused: as much as was done when the fault was found.
+
+    One that leads above the root is shown below it, an encoded slash is one, an encoded NUL ends it; a broken escape
+    stays.
+    """
+    if raw[:1] != "/" or any(match[1] is None for match in _ESCAPE.finditer(raw)):
+        return raw
+    path = without_dots(_SLASHES.sub("/", raw) if merge_slashes else raw)[0]
+    return os.fsdecode(_unquoted(path.partition("%00")[0]))
+
+
+def without_dots(path: str) -> tuple[str, bool]:
     """Remove dot segments (RFC 3986 5.2.4); whether one of them pointed above the root."""
     kept: list[str] = []
     above = False

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import inspect
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
-from mpmserver.config.settings import Settings, is_set, setting
-from mpmserver.core.auth import Authn, AuthnDir, AuthnProvider, auth_type
+from mpmserver.config.settings import Settings, setting
+from mpmserver.core.auth import Authn, AuthnProvider, auth_name, auth_type, may_have_auth_type
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
+from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.text import path_octets
+from mpmserver.http.text import escape_quotes, path_octets
+from mpmserver.modules.auth_basic_fake import Fake, parse_fake, use_fake
+
+if TYPE_CHECKING:
+    from mpmserver.core.site import Merged
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
 
@@ -26,11 +33,13 @@ class BasicDir(Settings):
 
     providers: tuple[tuple[str, AuthnProvider], ...] = setting(())
     authoritative: bool = setting(True)
+    fake: Fake | None = setting(None)
+    digest_passwords: bool = setting(False)
+    """AuthBasicUseDigestAlgorithm MD5: passwords are kept as the hashes that the Digest scheme needs."""
 
 
 def _provider(build: Build, name: str) -> None:
-    tables = [module.providers for module in build.configuration.modules]
-    found = next((providers[("authn", name)] for providers in tables if ("authn", name) in providers), None)
+    found = build.configuration.provider("authn", name)
     if found is None:
         build.fail(f"Unknown Authn provider: {name}")
     build.dir(BasicDir).append("providers", (name, found))
@@ -40,33 +49,37 @@ def _authoritative(build: Build, on: bool) -> None:
     build.dir(BasicDir).authoritative = on
 
 
-def _fake(build: Build, user: str, password: str | None = None) -> None:
-    if user.lower() != "off":
-        build.fail("AuthBasicFake needs the expression language, which this version does not have")
+def _fake(build: Build, *words: str) -> None:
+    build.dir(BasicDir).fake = parse_fake(build, *words)
+
+
+async def _use_fake(x: Exchange) -> None:
+    """AuthBasicFake: programs are shown other credentials."""
+    fake = x.settings[BasicDir].fake
+    if fake is not None:
+        await use_fake(x, fake)
 
 
 def _use_digest(build: Build, algorithm: str) -> None:
     if algorithm.lower() not in ("md5", "off"):
         build.fail(f"Invalid algorithm in AuthBasicUseDigestAlgorithm: {algorithm}")
-    if algorithm.lower() == "md5":
-        build.fail("AuthBasicUseDigestAlgorithm MD5 is not supported: this version knows no digest password files")
+    build.dir(BasicDir).digest_passwords = algorithm.lower() == "md5"
 
 
 async def _authenticate(x: Exchange) -> Handled | None:
     """Check the request's credentials; raises HTTPError 401 or 500."""
-    if (auth_type(x) or "").lower() != "basic":
+    if (await auth_type(x) or "").lower() != "basic":
         return None
-    realm = x.settings[AuthnDir].auth_name
-    if not realm:
+    if await auth_name(x) is None:
         _log(x, f"AH01615: need AuthName: {x.uri}")
         raise HTTPError(500)
     x.auth_type = "Basic"
-    user, password = _credentials(x)
+    user, password = await _credentials(x)
     x.user = user
     verdict = await _ask(x, user, password)
     if verdict is Authn.GRANTED:
         return HANDLED
-    if verdict is not Authn.DENIED and verdict is not Authn.GENERAL_ERROR and not x.settings[BasicDir].authoritative:
+    if verdict is not Authn.DENIED and not x.settings[BasicDir].authoritative:
         return None
     if verdict is Authn.GENERAL_ERROR:
         raise HTTPError(500)
@@ -74,7 +87,7 @@ async def _authenticate(x: Exchange) -> Handled | None:
         _log(x, f'AH01617: user {user}: authentication failure for "{x.uri}": Password Mismatch')
     else:
         _log(x, f"AH01618: user {user} not found: {x.uri}")
-    raise _unauthorized(x)
+    raise await _unauthorized(x)
 
 
 async def _ask(x: Exchange, user: str, password: str) -> Authn:
@@ -87,23 +100,45 @@ async def _ask(x: Exchange, user: str, password: str) -> Authn:
             return Authn.GENERAL_ERROR
         providers = (("file", default),)
     verdict = Authn.USER_NOT_FOUND
+    check = _check_digest if x.settings[BasicDir].digest_passwords else _check
     for _name, provider in providers:
-        answer = provider.check(x, user, password)
-        verdict = await answer if inspect.isawaitable(answer) else answer
+        verdict = await check(x, provider, user, password)
         if verdict is not Authn.USER_NOT_FOUND:
             break
     return verdict
 
 
-def _credentials(x: Exchange) -> tuple[str, str]:
+async def _check(x: Exchange, provider: AuthnProvider, user: str, password: str) -> Authn:
+    answer = provider.check(x, user, password)
+    verdict: Authn = await answer if inspect.isawaitable(answer) else answer
+    return verdict
+
+
+async def _check_digest(x: Exchange, provider: AuthnProvider, user: str, password: str) -> Authn:
+    """Compare with the stored MD5 of user:realm:password."""
+    if provider.realm_hash is None:
+        _log(x, "AH02493: Authn provider does not support AuthBasicUseDigestAlgorithm")
+        return Authn.GENERAL_ERROR
+    realm = await auth_name(x) or ""
+    answer = provider.realm_hash(x, user, realm)
+    stored: str | Authn = await answer if inspect.isawaitable(answer) else answer
+    if isinstance(stored, Authn):
+        return stored
+    secret = f"{user}:{realm}:{password}".encode("utf-8", "surrogateescape")
+    digest = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    same = hmac.compare_digest(digest.encode(), stored.encode("utf-8", "surrogateescape"))
+    return Authn.GRANTED if same else Authn.DENIED
+
+
+async def _credentials(x: Exchange) -> tuple[str, str]:
     """User and password of the Authorization header; raises HTTPError 401 where there is none of this scheme."""
     header = x.headers_in.get("Authorization")
     if header is None:
-        raise _unauthorized(x)
+        raise await _unauthorized(x)
     scheme, _space, token = header.partition(" ")
     if scheme.lower() != "basic":
         _log(x, f"AH01614: client used wrong authentication scheme: {x.uri}")
-        raise _unauthorized(x)
+        raise await _unauthorized(x)
     user, _colon, password = decode_credentials(token).partition(":")
     return user, password
 
@@ -118,13 +153,13 @@ def decode_credentials(token: str) -> str:
     return octets.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
-def _challenge(x: Exchange) -> str:
-    realm = (x.settings[AuthnDir].auth_name or "").replace("\\", "\\\\").replace('"', '\\"')
-    return f'Basic realm="{path_octets(realm)}"'
+async def _challenge(x: Exchange) -> None:
+    realm = escape_quotes(await auth_name(x) or "")
+    x.err_headers_out.set("WWW-Authenticate", f'Basic realm="{path_octets(realm)}"')
 
 
-def _unauthorized(x: Exchange) -> HTTPError:
-    x.err_headers_out.set("WWW-Authenticate", _challenge(x))
+async def _unauthorized(x: Exchange) -> HTTPError:
+    await _challenge(x)
     return HTTPError(401)
 
 
@@ -132,9 +167,8 @@ def _log(x: Exchange, message: str) -> None:
     x.server.log(Level.ERROR, "auth_basic", message, x)
 
 
-def _wanted(settings: object) -> bool:
-    kind: str | None = settings[AuthnDir].auth_type  # type: ignore[index]
-    return is_set(kind) and (kind or "").lower() == "basic"
+def _wanted(settings: Merged) -> bool:
+    return may_have_auth_type(settings, "basic")
 
 
 MODULE = Module(
@@ -152,7 +186,10 @@ MODULE = Module(
             "Set to 'MD5' to use the auth provider's authentication check for digest auth, "
             "using a hash of 'user:realm:pass'"),
     ),
-    hooks=(Hook(Phase.AUTHN, _authenticate, applies=_wanted),),
+    hooks=(
+        Hook(Phase.AUTHN, _authenticate, applies=_wanted),
+        Hook(Phase.FIXUP, _use_fake, Order.LAST, applies=lambda settings: settings[BasicDir].fake is not None),
+    ),
     dir_settings=BasicDir,
     providers={("challenge", "basic"): _challenge},
 )  # fmt: skip

@@ -1,18 +1,20 @@
-"""mod_authn_file: users and passwords in a text file (htpasswd's)."""
+"""mod_authn_file: users and passwords in a text file, htpasswd's or for the Digest scheme htdigest's."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from mpmserver.config.build import Build, Configuration
+from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.auth import Authn, AuthnProvider
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Module
-from mpmserver.core.passwords import MissingLibrary, check_password, prepare
+from mpmserver.core.passwords import MissingLibrary, check_password
 from mpmserver.core.settings import Level
+from mpmserver.core.userfiles import os_reason, prepare_for, read_lines
 from mpmserver.net.waits import offload
 
 
@@ -29,48 +31,52 @@ def _user_file(build: Build, name: str) -> None:
 
 async def _check(x: Exchange, user: str, password: str) -> Authn:
     """Look the user up and compare passwords."""
-    path = x.settings[FileDir].path
-    if path is None:
-        _log(x, "AH01619: AuthUserFile not specified in the configuration")
+    lines = _open(x, "AH01619", "AH01620")
+    if lines is None:
         return Authn.GENERAL_ERROR
-    try:
-        stored = _lookup(path, user)
-    except OSError as error:
-        reason = f"({error.errno}){os.strerror(error.errno or 0)}"
-        _log(x, f"{reason}: AH01620: Could not open password file: {path}")
-        return Authn.GENERAL_ERROR
+    stored = _lookup(lines, user)
     if stored is None:
         return Authn.USER_NOT_FOUND
     try:
         matches = await offload(check_password, password, stored)
     except MissingLibrary as error:
-        _log(x, f"the password of user {user} in {path} has a format that needs a library: {error}")
+        _log(x, f"the password of user {user} in {x.settings[FileDir].path} has a format that needs a library: {error}")
         return Authn.GENERAL_ERROR
     return Authn.GRANTED if matches else Authn.DENIED
 
 
-def _lookup(path: str, user: str) -> str | None:
-    """The stored password of a user: the first line that names him; raises OSError."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        for line in map(str.strip, file):
-            if not line or line.startswith("#"):
-                continue
-            name, _colon, rest = line.partition(":")
-            if name == user:
-                return rest.partition(":")[0]
+def _realm_hash(x: Exchange, user: str, realm: str) -> str | Authn:
+    """What htdigest has written for a user and realm."""
+    lines = _open(x, "AH01621", "AH01622")
+    if lines is None:
+        return Authn.GENERAL_ERROR
+    stored = _lookup(lines, f"{user}:{realm}") if ":" not in user and ":" not in realm else None
+    return Authn.USER_NOT_FOUND if stored is None else stored
+
+
+def _open(x: Exchange, unspecified: str, unreadable: str) -> Iterator[str] | None:
+    """The lines of the file; None, and a message with one of these numbers, where it can't be read."""
+    path = x.settings[FileDir].path
+    if path is None:
+        _log(x, f"{unspecified}: AuthUserFile not specified in the configuration")
+        return None
+    try:
+        return read_lines(x, path)
+    except OSError as error:
+        _log(x, f"{os_reason(error)}{unreadable}: Could not open password file: {path}")
+        return None
+
+
+def _lookup(lines: Iterable[str], key: str) -> str | None:
+    """What stands in the field behind `key`, in the first line that begins with it and a colon."""
+    for line in lines:
+        if line.startswith(key) and line[len(key) :][:1] in ("", ":"):
+            return line[len(key) + 1 :].partition(":")[0]
     return None
 
 
 def _log(x: Exchange, message: str) -> None:
     x.server.log(Level.ERROR, "authn_file", message, x)
-
-
-def _prepare(configuration: Configuration) -> None:
-    """The library is loaded before the fork where any section could ask for passwords."""
-    hosts = (configuration.main, *configuration.virtual_hosts)
-    sections = [section for host in hosts for section in (*host.directories, *host.files, *host.locations)]
-    if any(FileDir in section.tables for section in sections):
-        prepare()
 
 
 MODULE = Module(
@@ -79,6 +85,6 @@ MODULE = Module(
         Directive("AuthUserFile", Shape.TAKE1, OR_AUTHCFG, _user_file, "text file containing user IDs and passwords"),
     ),
     dir_settings=FileDir,
-    providers={("authn", "file"): AuthnProvider(_check)},
-    post_config=_prepare,
+    providers={("authn", "file"): AuthnProvider(_check, _realm_hash)},
+    post_config=partial(prepare_for, FileDir, "authuserfile"),
 )

@@ -23,6 +23,8 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.uri import escape_uri
 
 DIRECTORY_HANDLER = "httpd/unix-directory"
+REDIRECT_HANDLER = "redirect-handler"
+"""mod_rewrite's: the request is going to start again elsewhere."""
 REDIRECTS = {"on": 302, "off": 0, "permanent": 301, "temp": 302, "seeother": 303}
 
 
@@ -54,13 +56,13 @@ async def _directory(x: Exchange, settings: DirDir) -> Handled | None:
     if not x.uri.endswith("/"):
         _add_slash(x, settings)
         return None
-    if x.path_info:
+    if x.path_info or x.handler == REDIRECT_HANDLER:
         return None
     if settings.check_handler and x.handler not in (None, DIRECTORY_HANDLER):
         return None
     failed = 0
     for name in settings.index_names:
-        sub = await lookup_uri(x, _with_query(x, name))
+        sub = await lookup_uri(x, _with_query(x, name), quick=True)
         if _is_servable(sub):
             if settings.index_redirect:
                 x.headers_out.set("Location", construct_url(x, sub.uri))
@@ -91,7 +93,7 @@ async def _fallback(x: Exchange) -> Handled | None:
     name = x.settings[DirDir].fallback
     if name is None or name.lower() == "disabled":
         return None
-    sub = await lookup_uri(x, _with_query(x, name))
+    sub = await lookup_uri(x, _with_query(x, name), quick=True)
     if _is_servable(sub):
         fast_redirect(x, sub)
         return HANDLED

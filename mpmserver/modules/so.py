@@ -28,7 +28,9 @@ class Catalog:
 
     def names(self) -> tuple[str, ...]:
         """The identifiers of all modules that a configuration without LoadModule has, MPMs excluded."""
-        return tuple(name for name in standard.BUILT_IN if not standard.is_mpm(name))
+        return tuple(
+            name for name in standard.BUILT_IN if not standard.is_mpm(name) and name not in standard.ONLY_BY_NAME
+        )
 
     def find(self, identifier: str, path: str) -> Module:
         """Return the module of this identifier. Raises ConfigError, in Apache's form, where there is none."""

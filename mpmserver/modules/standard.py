@@ -25,17 +25,38 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "mime_module": "mpmserver.modules.mime",
     "dir_module": "mpmserver.modules.dir",
     "alias_module": "mpmserver.modules.alias",
+    "actions_module": "mpmserver.modules.actions",
+    "speling_module": "mpmserver.modules.speling",
+    "userdir_module": "mpmserver.modules.userdir",
+    "vhost_alias_module": "mpmserver.modules.vhost_alias",
     "autoindex_module": "mpmserver.modules.autoindex",
+    "asis_module": "mpmserver.modules.asis",
     "env_module": "mpmserver.modules.env",
+    "expires_module": "mpmserver.modules.expires",
+    "headers_module": "mpmserver.modules.headers",
     "setenvif_module": "mpmserver.modules.setenvif",
+    "rewrite_module": "mpmserver.modules.rewrite",
+    "access_compat_module": "mpmserver.modules.access_compat",
+    "allowmethods_module": "mpmserver.modules.allowmethods",
     "authz_core_module": "mpmserver.modules.authz_core",
     "authz_host_module": "mpmserver.modules.authz_host",
+    "authz_groupfile_module": "mpmserver.modules.authz_groupfile",
     "authz_user_module": "mpmserver.modules.authz_user",
+    "authz_owner_module": "mpmserver.modules.authz_owner",
+    "authz_dbm_module": "mpmserver.modules.authz_dbm",
     "authn_core_module": "mpmserver.modules.authn_core",
     "authn_file_module": "mpmserver.modules.authn_file",
+    "authn_dbm_module": "mpmserver.modules.authn_dbm",
+    "authn_anon_module": "mpmserver.modules.authn_anon",
     "auth_basic_module": "mpmserver.modules.auth_basic",
+    "auth_digest_module": "mpmserver.modules.auth_digest",
     "macro_module": "mpmserver.modules.macro",
     "reqtimeout_module": "mpmserver.modules.reqtimeout",
+    "remoteip_module": "mpmserver.modules.remoteip",
+    "request_module": "mpmserver.modules.request",
+    "unique_id_module": "mpmserver.modules.unique_id",
+    "log_debug_module": "mpmserver.modules.log_debug",
+    "usertrack_module": "mpmserver.modules.usertrack",
     "status_module": "mpmserver.modules.status",
     "cgi_module": "mpmserver.modules.cgi",
     "cgid_module": "mpmserver.modules.cgid",
@@ -44,6 +65,9 @@ BUILT_IN: Final[Mapping[str, str]] = {
 STATIC: Final[tuple[str, ...]] = (
     "core_module", "so_module", "http_module", "log_config_module", "logio_module", "version_module", "unixd_module",
 )  # fmt: skip
+
+ONLY_BY_NAME: Final[frozenset[str]] = frozenset({"unique_id_module"})
+"""What a configuration without any LoadModule doesn't have: being loaded is all it takes for these to do something."""
 
 OWN_FILES: Final[Mapping[str, str]] = {
     "core_module": "core.c",

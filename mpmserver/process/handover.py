@@ -9,9 +9,11 @@
 | listening sockets | descriptors |
 | the death pipe, both ends | descriptors: older children go on watching the same pipe |
 | log programs | both ends of each pipe, process id, specification; of those that end, the process id |
+| programs of RewriteMaps | the process id: older children go on asking them, new ones are started |
 | error log | standard error is the error log from the start on |
 | generations | number, and for each one that has processes its scoreboard and (process id, slot) |
 | pid file | its path |
+| secret of nonces | the same for all generations |
 
 The state is JSON in a memory file, with a version, and readers leave out what they don't know. `execute` ends the
 older image; `resume.py` goes on in the new one, called by `stub.py`, which keeps everything where that fails.
@@ -78,4 +80,5 @@ def describe(parent: Parent, pid_path: str, command: Command, *, graceful: bool)
             for board, children in boards
         ],
         "pid_path": pid_path,
+        "secret": forge.site.configuration.secret.hex(),
     }

@@ -33,11 +33,16 @@ LOGGED_AT_START: dict[str, tuple[str, Level]] = {
     "AH00117": ("core", Level.WARN),
     "AH00547": ("core", Level.ERROR),
     "AH00549": ("core", Level.ERROR),
+    "AH00554": ("core", Level.ERROR),
+    "AH00664": ("rewrite", Level.WARN),
+    "AH00665": ("rewrite", Level.WARN),
     "AH00671": ("alias", Level.WARN),
     "AH01506": ("env", Level.WARN),
     "AH01574": ("so", Level.WARN),
     "AH02304": ("core", Level.WARN),
+    "AH03491": ("remoteip", Level.NOTICE),
     "AH10032": ("env", Level.WARN),
+    "AH10142": ("authz_core", Level.WARN),
     **{f"AH{number:05}": ("macro", Level.WARN) for number in (*range(2793, 2806), 2989)},
 }
 """Messages that Apache prints in the form of the error log even at the start; all others are printed plainly."""

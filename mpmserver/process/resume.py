@@ -56,4 +56,5 @@ def inherit(state: dict[str, Any]) -> Inherited:
         graceful=state["graceful"],
         ending_programs=set(state.get("programs", ())),
         totals=remnants[-1].scoreboard,
+        secret=bytes.fromhex(state.get("secret", "")),
     )

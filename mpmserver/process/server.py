@@ -19,6 +19,7 @@ from functools import partial
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.load import Loaded
+from mpmserver.core.coprogram import ProgramFailed
 from mpmserver.core.errorlog import DEFAULT_FILE, open_error_logs
 from mpmserver.core.logs import LogSink, Opener, PipeSink
 from mpmserver.core.mpm_settings import MpmSettings
@@ -59,6 +60,8 @@ class Inherited:
     totals: Scoreboard | None = None
     ending_programs: set[int] = field(default_factory=set)
     """Log programs that the new configuration doesn't have; they end when the last child has let go of the pipe."""
+    secret: bytes = b""
+    """What nonces are signed with."""
 
 
 def start(loaded: Loaded, command: Command) -> int:
@@ -103,6 +106,7 @@ class Parts:
 def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     """Open and compile everything for a new generation. Raises StartError; what was inherited is still whole then."""
     configuration = loaded.configuration
+    configuration.secret = inherited.secret or configuration.secret
     identity = user.resolve(configuration)
     world = compile_world(loaded)
     opener = _open_logs(world.site, inherited)
@@ -121,6 +125,7 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     error_log = opener.open(core.error_log or DEFAULT_FILE, configuration.server_root)
     for sink in opener.sinks:
         sink.report = partial(world.site.main.log, Level.ERROR, "core")
+    configuration.regexes.report = partial(world.site.main.log, Level.WARN, "core")
     return Parts(error_log, loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
 
 
@@ -131,6 +136,10 @@ def _open_logs(site: Site, inherited: Inherited) -> Opener:
         for module in site.modules:
             if module.open_logs is not None:
                 module.open_logs(site, opener)
+    except ProgramFailed:
+        failed = "AH00020: Configuration Failed, exiting"
+        site.main.log(Level.EMERG, "", failed)
+        raise StartError(failed) from None
     except (OSError, ValueError) as error:
         raise StartError(_reason(error), "AH00015: Unable to open logs") from None
     return opener
@@ -197,7 +206,7 @@ def serve(parts: Parts, command: Command) -> int:
     gc.collect()
     gc.freeze()
     parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command, parts.pid_path)
-    parent.other_programs = set(parts.inherited.ending_programs)
+    parent.other_programs = parts.inherited.ending_programs | {program.pid for program in parts.opener.programs}
     if not parts.inherited.graceful:
         parent.end_older()
     parent.begin()
@@ -223,11 +232,11 @@ def _serve_alone(parts: Parts) -> int:
     try:
         return forge.serve(child)
     finally:
-        _clean_up(parts, ())
+        _clean_up(parts, [program.pid for program in parts.opener.programs])
 
 
 def _clean_up(parts: Parts, other_programs: Iterable[int]) -> None:
-    """The end of the server: pid file, log programs."""
+    """The end of the server: pid file, programs."""
     if pidfile.remove(parts.pid_path):
         parts.generation.forge.site.main.log(
             Level.INFO, "core", f"AH00095: removed PID file {parts.pid_path} (pid={os.getpid()})"
@@ -237,4 +246,6 @@ def _clean_up(parts: Parts, other_programs: Iterable[int]) -> None:
     for sink in parts.opener.sinks:
         sink.report = None
         sink.close()
+    for program in parts.opener.programs:
+        program.close()
     end_programs({*other_programs, *(pipe.pid for pipe in parts.opener.pipes if pipe.pid is not None)})

@@ -29,6 +29,7 @@ from mpmserver.core.body import StreamBroken
 from mpmserver.core.exchange import Exchange, Peer
 from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer, fail
+from mpmserver.core.preface import Preface, Refused
 from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
@@ -66,8 +67,8 @@ class Connection:
     """See the module's docstring."""
 
     __slots__ = (
-        "_deadline", "_logged", "_logged_out", "buffer", "fd", "hosts", "listener", "peer", "received", "transport",
-        "worker", "world",
+        "_deadline", "_logged", "_logged_out", "_prefaces", "buffer", "fd", "hosts", "listener", "peer", "received",
+        "transport", "worker", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
@@ -86,7 +87,12 @@ class Connection:
         self._logged_out = 0
         """The same of the bytes sent (%O)."""
         self._deadline: HeadDeadline | None = None
+        self._prefaces: list[Preface] | None = None
+        """What must come before the first request; None where nothing must, or has come."""
         worker.connected()
+        if world.pre_connection:
+            found = (hook(peer, self.log) for hook in world.pre_connection)
+            self._prefaces = [preface for preface in found if preface is not None] or None
 
     @property
     def stopping(self) -> bool:
@@ -114,6 +120,8 @@ class Connection:
     def arrived(self, data: bytes) -> Step:
         """Bytes were received while the connection was idle; b"" is the end of the stream."""
         if not data:
+            for preface in self._prefaces or ():
+                preface.cut_short()
             self.close()
             return Outcome.CLOSED
         self.buffer += data
@@ -124,8 +132,23 @@ class Connection:
     def expired(self) -> None:
         """No byte came in time."""
         if not self.buffer:
+            self._log_late_head()
+            for preface in self._prefaces or ():
+                preface.late()
             self._log_silence()
         self.close()
+
+    def _log_late_head(self) -> None:
+        """What mod_reqtimeout says of a head whose time is up; between two requests that is nothing."""
+        limits = self.first_server.request_read_timeout
+        if limits is not None and limits.head.initial and not (self.peer.keepalives and not self.buffer):
+            self.log(Level.INFO, "reqtimeout", "AH01382: Request header read timeout")
+
+    def log(self, level: Level, module: str, message: str) -> None:
+        """Write a message about the connection, not about a request, to the error log."""
+        server = self.hosts.default
+        if server.logs(level, module):
+            server.log(level, module, message, failed_exchange(self, HTTPError(400)))
 
     def _log_silence(self) -> None:
         """A client that never sent a request line is logged with 408 and not answered, as in Apache."""
@@ -149,6 +172,8 @@ class Connection:
     async def serve(self) -> Outcome:
         """Answer the requests whose bytes have arrived; the coroutine that MPMs drive."""
         try:
+            if self._prefaces is not None and not await self._take_prefaces():
+                return await self._leave()
             answered = 0
             while True:
                 answered += 1
@@ -168,6 +193,37 @@ class Connection:
             self.close()
             return Outcome.CLOSED
 
+    async def _take_prefaces(self) -> bool:
+        """Read what comes before the first request; False where it is wrong or late and the connection must end."""
+        buffer = self.buffer
+        try:
+            for preface in self._prefaces or ():
+                while not preface.take(buffer):
+                    data = await self._more_of_head(len(buffer), preface)
+                    if not data:
+                        preface.cut_short()
+                        raise Refused
+                    buffer += data
+                    self.received += len(data)
+        except Refused:
+            buffer.clear()
+            return False
+        self._prefaces = None
+        return True
+
+    async def _more_of_head(self, seen: int, preface: Preface) -> bytes:
+        """Return the next bytes, b"" where the client has left; raises Refused where its time is up."""
+        try:
+            return await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
+        except TimedOut:
+            self._log_late_head()
+            self.buffer.clear()
+            preface.late()
+            self._log_silence()
+            raise Refused from None
+        except OSError:
+            return b""
+
     async def _one_request(self) -> bool:
         """Read a head and answer it; False where the connection is to be closed."""
         started = time.perf_counter_ns()
@@ -179,18 +235,21 @@ class Connection:
         except HTTPError as error:
             return await self._refuse(error)
         self._deadline = None
-        self.worker.request(
-            self.peer.remote[0].encode(),
-            b"%b:%d" % (x.server.name_bytes, self.peer.local[1]),
-            request.request_line.encode("latin-1", "replace"),
-        )
         try:
-            last = await deliverable(await answer(x))
+            last = await deliverable(await answer(x, self._show))
         except BaseException as error:
             x.notes["send-error"], x.keep_alive = error, False
             self._log(x, started)
             raise
         return await self._finish(x, last, started)
+
+    def _show(self, x: Exchange) -> None:
+        """Have the scoreboard show a request, from the client that POST_READ has found it to come from."""
+        self.worker.request(
+            x.client_ip.encode(),
+            b"%b:%d" % (x.server.name_bytes, self.peer.local[1]),
+            x.request.request_line.encode("latin-1", "replace"),
+        )
 
     async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
         """Send the answer, log it, and make the connection fit for the next request."""
@@ -216,7 +275,7 @@ class Connection:
         started = time.perf_counter_ns()
         error.close = True
         x = failed_exchange(self, error)
-        last = await fail(x, error)
+        last = await deliverable(await fail(x, error))
         self.buffer.clear()
         await self._finish(x, last, started)
         return False
@@ -273,6 +332,7 @@ class Connection:
     def _too_slow(self) -> None:
         """The head's time is up: raises 408 where its first line has come; else there is nobody to answer."""
         error = cut_short(bytes(self.buffer), self.hosts.default.head_limits)
+        self._log_late_head()
         self.buffer.clear()
         if error is None:
             self._log_silence()

@@ -11,7 +11,7 @@ import math
 import os
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import BodyError, RequestBody
+from mpmserver.core.body import BodyError, BodyWatch, RequestBody
 from mpmserver.core.settings import CoreDir, CoreServer, Level
 from mpmserver.http.chunked import BadTrailer, ChunkedDecoder
 from mpmserver.http.errors import HTTPError
@@ -36,6 +36,15 @@ class NoRequestBody:
     length: int | None = 0
     fd = -1
 
+    @property
+    def watch(self) -> BodyWatch | None:
+        """There is nothing to look at."""
+        return None
+
+    @watch.setter
+    def watch(self, watch: BodyWatch | None) -> None:
+        """All requests without a body share this one, so it keeps nobody."""
+
     async def read(self, count: int) -> bytes:
         return b""
 
@@ -57,6 +66,7 @@ class ConnectionBody:
 
     __slots__ = (
         "_connection", "_continue", "_decoder", "_limit", "_rest", "exchange", "failed", "fd", "length", "received",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request) -> None:
@@ -74,6 +84,7 @@ class ConnectionBody:
         self.failed = False
         """True once nothing more can be read: the connection can't be used after the answer."""
         self.exchange: Exchange | None = None
+        self.watch: BodyWatch | None = None
 
     @property
     def awaits_continue(self) -> bool:
@@ -107,6 +118,8 @@ class ConnectionBody:
         """Read some of the body; None where its bytes have not come (or were framing alone)."""
         if self.failed:
             raise BodyError(400, BodyError.BROKEN)
+        if self.watch is not None:
+            self._ask(self.watch)
         self._check_limit()
         if self.done:
             return b""
@@ -126,7 +139,17 @@ class ConnectionBody:
         if data:
             self.received += len(data)
             self._check_limit()
+            if self.watch is not None:
+                self._ask(self.watch, len(data))
         return data
+
+    def _ask(self, watch: BodyWatch, count: int | None = None) -> None:
+        """Ask whoever looks on before a read, or behind it where `count` bytes were read; raises BodyError."""
+        try:
+            watch.before(self.length) if count is None else watch.took(count)
+        except BodyError:
+            self.failed = True
+            raise
 
     def can_be_skipped(self, read_meanwhile: bool = False) -> bool:
         """Whether the next request can be found behind this body, by reading no more than `DISCARD_MOST` bytes.
@@ -176,13 +199,14 @@ class ConnectionBody:
             data = await self._more(min(count, self._rest), wait)
             self._rest -= len(data or b"")
             return data
-        data = decoder.read(count)
+        one = self.watch is not None
+        data = decoder.read(count, one)
         while not data and not decoder.done:
             raw = await self._more(READ_SIZE, wait)
             if raw is None:
                 return None
             decoder.feed(raw)
-            data = decoder.read(count)
+            data = decoder.read(count, one)
         if decoder.done:
             self._connection.buffer[:0] = decoder.leftover
             self._keep_trailers(decoder.trailers)
@@ -196,7 +220,7 @@ class ConnectionBody:
         x.notes["trailers-in"] = trailers
         if x.server[CoreServer].merge_trailers:
             for name, value in trailers.items():
-                x.own_headers_in().add(name, value)
+                x.own_headers_in().merge(name, value)
 
     async def _more(self, count: int, wait: bool) -> bytes | None:
         """Return the next raw bytes of the connection; raises BodyError at its end."""

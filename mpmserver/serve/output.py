@@ -126,49 +126,62 @@ class Sender:
             f"Date: {x.world.dates.http_date(int(x.request_time))}",
             f"Server: {server_header(x.world.site)}",
         ]
-        lines += [f"{name}: {value}" for name, value in self._fields(status, length)]
+        fields = self._fields(status, length)
+        content = self._content_fields(fields, status)
+        if decided.lines and decided.lines[0].startswith("Keep-Alive"):
+            fields.unset("Keep-Alive")  # a module's gives way to the connection's own
+        lines += [f"{name}: {value}" for name, value in fields.items()]
         lines += decided.lines
-        lines += self._content_fields(status)
+        lines += content
         x.notes["sent-head"] = lines
         if "track-first-byte" in x.notes:
             x.first.notes["first-byte"] = int((time.time() - x.first.request_time) * 1_000_000)
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
-    def _fields(self, status: int, length: int | None) -> list[tuple[str, str]]:
-        """What the modules set, with the length; a 304 keeps all of it, as Apache's."""
+    def _fields(self, status: int, length: int | None) -> Headers:
+        """What the modules set, with the length; a 304 keeps all of it, but nothing that the resource says of itself.
+
+        How a body is framed is the connection's business alone, whatever a module said about it.
+        """
         fields = self._modules_fields()
-        for name in ("Content-Type", "Content-Encoding", "Content-Language"):
-            if has_no_body(status) or self._has_own(name):
-                fields.unset(name)
+        fields.unset("Transfer-Encoding")
         if has_no_body(status):
             fields.unset("Content-Length")
         elif length is not None and not (self.x.header_only and length == 0):
             fields.set("Content-Length", str(length))
-        else:
+        elif not self.x.header_only or fields.get("Content-Length") == "0":
             fields.unset("Content-Length")
-        return fields.items()
+        return fields
 
-    def _has_own(self, name: str) -> bool:
-        """Whether the request's own attribute says what a module may have put into this field as well."""
-        x = self.x
-        own = {"Content-Type": x.content_type, "Content-Encoding": x.content_encoding}
-        return bool(own.get(name, x.content_languages))
-
-    def _content_fields(self, status: int) -> list[str]:
-        """Content-Type and its kin, which Apache writes last."""
+    def _content_fields(self, fields: Headers, status: int) -> list[str]:
+        """Content-Type and its kin: in the place that a module gave them, or last, as Apache writes them."""
         x = self.x
         if has_no_body(status):
             x.content_type = None  # the log shows what was sent
             return []
+        own = {
+            "Content-Type": full_content_type(x),
+            "Content-Encoding": x.content_encoding,
+            "Content-Language": self._languages(fields) if x.content_languages else None,
+        }
         lines = []
-        kind = full_content_type(x)
-        if kind:
-            lines.append(f"Content-Type: {kind}")
-        if x.content_encoding:
-            lines.append(f"Content-Encoding: {x.content_encoding}")
-        if x.content_languages:
-            lines.append(f"Content-Language: {','.join(x.content_languages)}")
+        for name, value in own.items():
+            if not value:
+                continue
+            if name in fields:
+                fields.set(name, value)
+            else:
+                lines.append(f"{name}: {value}")
         return lines
+
+    def _languages(self, fields: Headers) -> str:
+        """The resource's own languages, and those that a module named besides."""
+        named = dict.fromkeys(self.x.content_languages)
+        known = {language.lower() for language in named}
+        for language in (fields.get("Content-Language") or "").split(","):
+            if language.strip() and language.strip().lower() not in known:
+                named[language.strip()] = None
+        return ",".join(named)
 
     def _modules_fields(self) -> Headers:
         x = self.x
@@ -177,20 +190,17 @@ class Sender:
             fields.add(name, value)
         for name in ("Date", "Server", "Connection"):
             fields.unset(name)
-        varies = _one_vary(fields.get_all("Vary")) if "Vary" in fields and "force-no-vary" not in x.env else ""
-        if varies:
-            fields.set("Vary", varies)
-        else:
-            fields.unset("Vary")
+        if "Vary" in fields:
+            if "force-no-vary" in x.env:
+                fields.unset("Vary")
+            elif varies := _one_vary(fields.get_all("Vary")):
+                fields.set("Vary", varies)
         return fields
 
 
 def _one_vary(values: list[str]) -> str:
-    """All that Vary fields name, each once; "*" where one of them says so. (fixup_vary)"""
+    """All that Vary fields name, each once. (fixup_vary)"""
     names: dict[str, str] = {}
-    for name in (part.strip() for value in values for part in value.split(",")):
-        if name == "*":
-            return "*"
-        if name:
-            names.setdefault(name.lower(), name)
-    return ", ".join(names.values())
+    for name in (part for value in values for part in value.replace(",", " ").split()):
+        names.setdefault(name.lower(), name)
+    return ",".join(names.values())

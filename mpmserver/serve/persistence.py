@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Response, Stream, Unmeasured
 from mpmserver.core.settings import CoreServer
+from mpmserver.http.head import connection_options
 from mpmserver.http.status import drops_connection, has_no_body
 from mpmserver.http.syntax import token_pattern
 from mpmserver.serve.input import ConnectionBody
@@ -41,10 +42,12 @@ def persistence(x: Exchange, response: Response, length: int | None, stopping: b
     own = x.err_headers_out.get("Connection") or x.headers_out.get("Connection")
     closes = own is not None and _CLOSE.search(own) is not None
     willing = x.keep_alive and not forced and not _body_may_follow(x, response)
-    agreed = _client_agrees(x, old) and _server_agrees(x, response.status) and not closes and not stopping
+    kept, asked = _wishes(x)
+    agreed = _client_agrees(x, kept and (asked or not old)) and _server_agrees(x, response.status)
+    agreed = agreed and not closes and not stopping
     chunked = willing and not ends and not old and (agreed or not _to_the_end(response))
     keep = willing and agreed and (ends or chunked)
-    lines = _going_on(x, own) if keep else (f"Connection: {_joined(own, None if closes else 'close')}",)
+    lines = _going_on(x, own, asked) if keep else (f"Connection: {_joined(own, None if closes else 'close')}",)
     if chunked:
         lines = (*lines, "Transfer-Encoding: chunked")
     return Persistence("HTTP/1.0" if forced else "HTTP/1.1", keep, chunked, lines)
@@ -62,11 +65,20 @@ def _to_the_end(response: Response) -> bool:
     return isinstance(response.body, Unmeasured) and response.body.to_the_end
 
 
-def _client_agrees(x: Exchange, old: bool) -> bool:
-    request = x.request
-    if "nokeepalive" in x.env and "Via" not in x.headers_in:
-        return False
-    return request.keep_alive and (request.keep_alive_asked or not old)
+def _wishes(x: Exchange) -> tuple[bool, bool]:
+    """Whether the client lets the connection go on, and whether it asked for that.
+
+    Where a module has changed the request's fields (RequestHeader) it is theirs that counts, as in Apache.
+    """
+    request, fields = x.request, x.headers_in
+    if fields is request.headers or fields.get("Connection") == request.headers.get("Connection"):
+        return request.keep_alive, request.keep_alive_asked
+    asked, closes = connection_options(fields.get("Connection"))
+    return (request.version >= (1, 1) or asked) and not closes and not request.ambiguous_framing, asked
+
+
+def _client_agrees(x: Exchange, wanted: bool) -> bool:
+    return wanted and ("nokeepalive" not in x.env or "Via" in x.headers_in)
 
 
 def _server_agrees(x: Exchange, status: int) -> bool:
@@ -77,9 +89,9 @@ def _server_agrees(x: Exchange, status: int) -> bool:
     return not most or x.peer.keepalives < most
 
 
-def _going_on(x: Exchange, own: str | None) -> tuple[str, ...]:
+def _going_on(x: Exchange, own: str | None, asked: bool) -> tuple[str, ...]:
     """The lines of a connection that is kept: Keep-Alive only for those who have asked for it."""
-    if not x.request.keep_alive_asked:
+    if not asked:
         return (f"Connection: {own}",) if own else ()
     core = x.server[CoreServer]
     most = core.max_keep_alive_requests

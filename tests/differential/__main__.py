@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tests.differential import badconfig
-from tests.differential.case import load_cases
+from tests.differential.case import CaseError, load_cases
 from tests.differential.compare import Difference
-from tests.differential.explain import Verdict, load_entries
+from tests.differential.explain import Entry, Verdict, load_entries
+from tests.differential.module_names import module_of, row
 from tests.differential.runner import run_case
 
 WIDTH = 300
+#: These take longest, by waiting: they begin first.
+SLOW = ("reqtimeout", "cgi", "connection")
+Job = Callable[[], Verdict]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,31 +30,52 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--apache-only", action="store_true", help="Apache against itself: tests the harness")
     parser.add_argument("--show", action="store_true", help="print differences in full")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
+    parser.add_argument("--by-case", action="store_true", help="a table with a line for each case, not for each module")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many cases run at a time")
     options = parser.parse_args(arguments)
     subject = "apache" if options.apache_only else "mpmserver"
     entries = [] if options.apache_only else load_entries()
+    try:
+        rows, jobs = plan(options.case, options.mpm, subject, entries)
+    except CaseError as error:
+        parser.error(str(error))
     verdicts = []
-    wanted = [name for name in options.case if name != badconfig.NAME]
-    if wanted or not options.case:
-        for case in load_cases(wanted):
-            verdicts.append(run_case(case, options.mpm, subject, entries))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for verdict in pool.map(lambda job: job(), jobs):
+            verdicts.append(verdict)
             if not options.quiet:
-                show(verdicts[-1], full=options.show)
-    if not options.case or badconfig.NAME in options.case:
-        verdicts.append(badconfig.run(subject, entries))
-        if not options.quiet:
-            show(verdicts[-1], full=options.show)
-    print(table(verdicts))
+                show(verdict, full=options.show)
+    print(table(verdicts, {} if options.by_case else rows))
     return 0 if all(verdict.good for verdict in verdicts) else 1
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
-    """The result, one case a line, with a total."""
-    rows: list[tuple[str, tuple[int, ...]]] = [(v.case, (v.requests, v.equal, v.explained, _open(v))) for v in verdicts]
-    rows.append(("total", tuple(map(sum, zip(*(numbers for _, numbers in rows), strict=True)))))
-    lines = [f"{'case':<28}{'requests':>10}{'equal':>10}{'explained':>11}{'unexplained':>13}"]
-    lines += [f"{name:<28}{n[0]:>10}{n[1]:>10}{n[2]:>11}{n[3]:>13}" for name, n in rows]
-    return "\n".join(lines)
+def plan(names: Sequence[str], mpm: str, subject: str, entries: Sequence[Entry]) -> tuple[dict[str, str], list[Job]]:
+    """The module of each case that is asked for, and what is to be done; ``CaseError`` where one has none."""
+    wanted = [name for name in names if name != badconfig.NAME]
+    cases = load_cases(wanted) if wanted or not names else []
+    cases.sort(key=lambda case: case.name not in SLOW)
+    rows = {case.name: module_of(case) for case in cases}
+    jobs: list[Job] = [partial(run_case, case, mpm, subject, entries) for case in cases]
+    if not names or badconfig.NAME in names:
+        rows[badconfig.NAME] = row(badconfig.NAME) or ""
+        jobs.append(partial(badconfig.run, subject, entries))
+    return rows, jobs
+
+
+def table(verdicts: Sequence[Verdict], rows: Mapping[str, str]) -> str:
+    """The result with a total: a line for each of ``rows`` (case to module), or for each case that is not in it."""
+    sums: dict[str, list[int]] = {}
+    for verdict in verdicts:
+        numbers = sums.setdefault(rows.get(verdict.case, verdict.case), [0, 0, 0, 0])
+        for index, number in enumerate((verdict.requests, verdict.equal, verdict.explained, _open(verdict))):
+            numbers[index] += number
+    lines = [f"{'module' if rows else 'case':<28}{'requests':>10}{'equal':>10}{'explained':>11}{'unexplained':>13}"]
+    lines += [_line(name, sums[name]) for name in sorted(sums)]
+    return "\n".join([*lines, _line("total", [sum(column) for column in zip(*sums.values(), strict=True)])])
+
+
+def _line(name: str, numbers: Sequence[int]) -> str:
+    return f"{name:<28}{numbers[0]:>10}{numbers[1]:>10}{numbers[2]:>11}{numbers[3]:>13}"
 
 
 def _open(verdict: Verdict) -> int:

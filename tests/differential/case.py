@@ -76,7 +76,7 @@ def load_case(folder: Path) -> Case:
     """Read one case folder."""
     config = folder.joinpath("httpd.conf").read_text(encoding="utf-8")
     text = folder.joinpath("requests.txt").read_text(encoding="utf-8")
-    items = tuple(item for block in _blocks(text, folder) for item in _items(block, folder))
+    items = read_items(text, folder)
     streamed = "|".join(_said("streamed", config)) or "$^"
     labels: dict[str, int] = {}
     numbered = []
@@ -86,6 +86,11 @@ def load_case(folder: Path) -> Case:
         numbered.append(replace(item, label=label, streamed=re.search(streamed, label) is not None))
     without, extra = _said("without", config), _said("with", config)
     return Case(folder.name, folder, config, tuple(numbered), without, extra)
+
+
+def read_items(text: str, folder: Path) -> tuple[Item, ...]:
+    """The requests of a ``requests.txt`` in order; their labels are not yet told apart."""
+    return tuple(item for block in _blocks(text, folder) for item in _items(block, folder))
 
 
 def _said(word: str, config: str) -> tuple[str, ...]:

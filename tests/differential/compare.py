@@ -3,9 +3,12 @@
 What is normalized, and nothing else: the client's port, the server's own run folder, the product token in signatures,
 environments and start messages, the reactor's name (it is compared with Apache's event), multipart boundaries and the
 lengths that follow from theirs (Apache's is a number without leading zeros), the order of ``Allow`` (it comes from a
-hash with a seed per process), and what a case itself marks as ``<v>...</v>`` (a time, a process id: its shape is
-compared), ``<id>...</id>`` (random: whether there is one) or ``<sent>...</sent>`` (bytes sent: less the ``Server``
-headers). ``Date`` and ``Server`` headers are left out.
+hash with a seed per process), the source line and the addresses in memory that mod_rewrite's traces name, and what
+a case itself marks as ``<v>...</v>`` (a time, a process id: its shape is compared), ``<id>...</id>`` (random: whether
+there is one) or ``<sent>...</sent>`` (bytes sent: less the ``Server`` headers). ``Expires`` is equal when it is the
+same time, or at the same distance from ``Date``, and a ``max-age`` also when it leads there. Nonces of digest
+authentication, which each server signs for itself, and the proofs made of them are compared by their form. ``Date``
+and ``Server`` headers are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from tests.differential.case import Item
 from tests.differential.replay import NOT_TRIED, Outcome, Transcript
@@ -27,10 +31,15 @@ PRODUCT = re.compile(
 VARYING_KEYS = frozenset({b"CPULoad", b"ReqPerSec", b"BytesPerSec", b"BytesPerReq", b"DurationPerReq"})
 COMMAND_LINE = re.compile(rb"(?<=AH00094: Command line: ')\S+(?: -m mpmserver)?(?= )")
 VOLATILE = re.compile(rb"<v>(.*?)</v>")
+POINTER = re.compile(rb"\b([sr]id)#[0-9a-f]+")
 RANDOM = re.compile(rb"<id>[^<]{2,}</id>")
+NONCE = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{11}=[0-9a-f]{40}\b")
+PROOF = re.compile(rb'(?<=rspauth=")[0-9a-f]{32}(?=")|(?<=received - hash is not )[0-9a-f]{40}\b')
 SENT = re.compile(r"<sent>(\d+)</sent>")
 BOUNDARY = re.compile(r'multipart/[\w-]+; boundary="?([^"\s;]+)')
 WHOLE_CASE = "(the whole case)"
+#: Stands between two readings of a field, of which one must be equal.
+EITHER = " {or} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,15 @@ def differences(case: str, reference: Transcript, subject: Transcript) -> dict[s
 
 def _unequal(case: str, label: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[Difference]:
     for name in [*theirs, *(name for name in ours if name not in theirs)]:
-        if theirs.get(name) != ours.get(name):
+        if not _same(theirs.get(name), ours.get(name)):
             yield Difference(case, label, name, theirs.get(name), ours.get(name))
+
+
+def _same(theirs: str | None, ours: str | None) -> bool:
+    """Whether two texts are equal, or one of two readings of each (`EITHER` stands between them) is."""
+    if theirs is None or ours is None or EITHER not in theirs or EITHER not in ours:
+        return theirs == ours
+    return any(first == second for first, second in zip(theirs.split(EITHER), ours.split(EITHER), strict=True))
 
 
 def fields(outcome: Outcome, transcript: Transcript) -> Iterator[tuple[str, str]]:
@@ -113,9 +129,30 @@ def _header(response: Response, name: str, boundary: str) -> str:
         values = [",".join(sorted(value.split(","))) for value in values]
     elif boundary and name == "Content-Length":
         values = ["{varying}"]
+    elif name == "Expires":
+        return EITHER.join((" | ".join(values), " | ".join(f"Date {_distance(value, response)}" for value in values)))
+    elif name == "Cache-Control" and response.header("expires"):
+        near = "|".join(str(seconds) for seconds in _seconds_to_expiry(response)) or "$^"
+        leading = (re.sub(rf"\bmax-age=({near})\b", "max-age={Expires}", value) for value in values)
+        return EITHER.join((" | ".join(values), " | ".join(leading)))
     elif boundary:
         values = [value.replace(boundary, "{boundary}") for value in values]
     return " | ".join(values)
+
+
+def _distance(moment: str, response: Response) -> str:
+    """A time as seconds after the answer's Date; as it stands where it is none."""
+    try:
+        start = parsedate_to_datetime(response.header("date") or "")
+        return f"{(parsedate_to_datetime(moment) - start).total_seconds():+.0f} s"
+    except (TypeError, ValueError):
+        return moment
+
+
+def _seconds_to_expiry(response: Response) -> list[int]:
+    """The seconds from Date to Expires, and those beside them: the two are taken one after the other."""
+    distances = [re.fullmatch(r"([+-]\d+) s", _distance(value, response)) for value in response.values("expires")]
+    return [int(match[1]) + more for match in distances if match for more in (-1, 0, 1)]
 
 
 def _boundary(response: Response) -> str:
@@ -127,7 +164,8 @@ def _text(data: bytes, transcript: Transcript, port: int) -> str:
     data = data.replace(str(transcript.run_folder).encode(), b"{run}")
     data = data.replace(b"[mpm_reactor:", b"[mpm_event:")
     data = PRODUCT.sub(rb"\g<before>{product}", data)
-    data = COMMAND_LINE.sub(b"{program}", data)
+    data = POINTER.sub(rb"\1#{address}", COMMAND_LINE.sub(b"{program}", data))
+    data = PROOF.sub(b"{proof}", NONCE.sub(b"{nonce}", data))
     data = RANDOM.sub(b"<id>x</id>", VOLATILE.sub(_shape, data))
     if port:
         data = re.sub(rb"(?<![\w.])%d(?!\w)" % port, b"{client-port}", data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -20,7 +21,7 @@ EXPLAINED = Path(__file__).resolve().parent / "explained.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One wanted difference; patterns are searched for, an empty one matches all.
+    """One wanted difference; patterns are searched for, an empty one matches all; names of cases may have a ``*``.
 
     What ``less`` finds is all that may be different: ours without it has to be what Apache's is. ``sometimes`` is for
     what depends on which of two things happens first: such an entry need not match in every run.
@@ -35,10 +36,14 @@ class Entry:
     reason: str
     sometimes: bool = False
 
+    def names(self, case: str) -> bool:
+        """Whether this entry is about ``case``."""
+        return any(fnmatchcase(case, name) for name in self.cases)
+
     def matches(self, difference: Difference) -> bool:
         """Whether this entry explains ``difference``."""
         return (
-            difference.case in self.cases
+            self.names(difference.case)
             and re.search(self.request, difference.request) is not None
             and re.fullmatch(self.field, difference.field) is not None
             and re.search(self.apache, difference.apache or "", re.DOTALL) is not None
@@ -98,5 +103,5 @@ def judge(
         unexplained += open_ones
         equal += weight if not items else 0
         explained += weight if items and not open_ones else 0
-    stale = tuple(entry for entry in entries if case in entry.cases and entry not in used and not entry.sometimes)
+    stale = tuple(entry for entry in entries if entry.names(case) and entry not in used and not entry.sometimes)
     return Verdict(case, sum(weights.values()), equal, explained, tuple(unexplained), stale)

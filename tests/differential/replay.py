@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.differential import digest
 from tests.differential.case import HOST_NAME, Case, Item
 from tests.live_server import MODULES, Live, LiveApache, LiveServer, server_head
 from tests.wire_client import Response, exchange, parse_responses
@@ -25,12 +26,15 @@ SERVERS: dict[str, type[Live]] = {"apache": LiveApache, "mpmserver": LiveServer}
 APACHE_MPM = {"reactor": "event"}
 LOG_FORMAT = r"%{remote}p %h %l %u \"%r\" %>s %b %X \"%{Referer}i\" \"%{User-Agent}i\" \"%{Content-Type}o\" %f %q"
 ERROR_LINE = re.compile(
-    r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid \d+(?::tid \d+)?\] (?P<os>\(-?\d+\).*?: )?"
+    r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid \d+(?::tid \d+)?\] (?:[\w.]+\(\d+\): )?"
+    r"(?P<os>\((?:EAI )?-?\d+\).*?: )?"
     r"(?:\[(?:client|remote) [^\]]*:(?P<port>\d+)\] )?(?P<text>.*)$"
 )
 #: Apache's own children sometimes crash while they are told to stop; one of ours never may.
 CRASHED = re.compile(r"\bAH0005[12]: child pid \d+ exit signal")
 NUMBERED = re.compile(r"\bAH\d{5}: ")
+#: Where Apache traces in words that somebody reads; elsewhere its traces tell of its own source.
+TRACED = frozenset({"rewrite"})
 
 
 @dataclass(slots=True)
@@ -89,7 +93,9 @@ def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None)
     values = {b"port": str(live.port).encode()}
     unanswered = 0
     for index, outcome in enumerate(outcomes):
-        if earlier and earlier.outcomes[index].sent:
+        values[b"item"] = b"item-%d" % index
+        own_answer = any(digest.PLACEHOLDER.search(part) for part in outcome.item.parts)
+        if earlier and earlier.outcomes[index].sent and not own_answer:
             outcome.sent = earlier.outcomes[index].sent
         else:
             outcome.sent = tuple(_fill(part, values) for part in outcome.item.parts)
@@ -114,19 +120,23 @@ def _send(live: Live, outcome: Outcome, used: set[int]) -> None:
 
 
 def _fill(part: bytes, values: dict[bytes, bytes]) -> bytes:
-    """Put in what the last answers gave, ``{etag}`` and ``{last-modified}``, and the server's ``{port}``."""
-    return re.sub(rb"\{(etag|last-modified|port)\}", lambda match: values.get(match[1], b"none"), part)
+    """Put in ``{port}`` and ``{item}``, and of last answers ``{etag}``, ``{last-modified}`` and ``{digest ...}``."""
+    part = re.sub(rb"\{(etag|last-modified|port|item)\}", lambda match: values.get(match[1], b"none"), part)
+    return digest.fill(part, values) if digest.PLACEHOLDER.search(part) else part
 
 
 def _remember(outcome: Outcome, values: dict[bytes, bytes]) -> None:
     for response in outcome.responses:
-        for name in ("etag", "last-modified"):
+        for name in ("etag", "last-modified", "authentication-info"):
             if (value := response.header(name)) is not None:
                 values[name.encode()] = value.encode("latin-1")
+        if (value := response.header("www-authenticate")) is not None and value.startswith("Digest "):
+            values[b"challenge"] = value.encode("latin-1")
 
 
 def _sort_logs(live: Live, transcript: Transcript) -> None:
     by_port = {str(outcome.port): outcome for outcome in transcript.outcomes if outcome.port}
+    by_port |= {f"item-{index}": outcome for index, outcome in enumerate(transcript.outcomes)}
     for path in sorted(live.root.joinpath("logs").glob("*.log")):
         for line in path.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
             if path.name == "error.log":
@@ -143,6 +153,8 @@ def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) 
             outcome.logs.setdefault("error", []).append(line)
         return
     text = f"[{match['module']}:{match['level']}] {match['os'] or ''}{match['text']}"
+    if match["level"].startswith("trace") and match["module"] not in TRACED and not NUMBERED.search(text):
+        return
     if owner := by_port.get(match["port"] or ""):
         owner.logs.setdefault("error", []).append(text)
     elif NUMBERED.search(text) and not (transcript.server == "apache" and CRASHED.search(text)):

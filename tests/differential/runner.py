@@ -21,15 +21,19 @@ PORT_TAKEN = "Address already in use"
 
 def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry]) -> Verdict:
     """Compare Apache with ``subject`` (``mpmserver``, or ``apache`` to test the harness itself) on one case."""
+    weights = {item.label: len(item.methods) for item in case.items}
+    return judge(case.name, weights, found_in(case, mpm, subject), entries)
+
+
+def found_in(case: Case, mpm: str, subject: str) -> dict[str, list[Difference]]:
+    """The differences of a case by request, see ``compare.differences``."""
     folder = Path(tempfile.mkdtemp(prefix="mpmserver-diff-"))
     try:
         folder.chmod(0o755)
         lay_out(case.folder, folder / "tree")
-        found = _found(case, mpm, subject, folder)
+        return _found(case, mpm, subject, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    weights = {item.label: len(item.methods) for item in case.items}
-    return judge(case.name, weights, found, entries)
 
 
 def _found(case: Case, mpm: str, subject: str, folder: Path) -> dict[str, list[Difference]]:

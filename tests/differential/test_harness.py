@@ -9,7 +9,8 @@ import pytest
 from tests.differential.case import Case, CaseError, load_case, unescape
 from tests.differential.compare import WHOLE_CASE, Difference, differences
 from tests.differential.explain import Entry, judge
-from tests.differential.replay import Outcome, Transcript
+from tests.differential.module_names import module_of
+from tests.differential.replay import ERROR_LINE, Outcome, Transcript
 from tests.wire_client import Response, parse_responses
 
 
@@ -119,6 +120,46 @@ def test_what_cannot_be_equal_is_no_difference(tmp_path: Path) -> None:
     ours = Response("HTTP/1.1", 200, "OK", headers, page.format("mpmserver/1.0", "mpmserver", 1234).encode())
     found = differences("c", transcript(case, theirs), transcript(case, ours, "mpmserver"))
     assert found == {WHOLE_CASE: [], "GET /": []}
+
+
+TRACE = "[Mon Nov 23 10:11:12.000001 2026] [rewrite:trace3] [pid 7:tid 8] mod_rewrite.c(500): [client 127.0.0.1:41000] "
+
+
+def test_a_line_of_a_trace_is_its_connections(tmp_path: Path) -> None:
+    match = ERROR_LINE.match(f"{TRACE}127.0.0.1 - - [x/sid#7f01][rid#7f02/initial] (3) applying")
+    assert match is not None
+    assert (match["module"], match["level"], match["port"]) == ("rewrite", "trace3", "41000")
+    assert match["text"] == "127.0.0.1 - - [x/sid#7f01][rid#7f02/initial] (3) applying"
+
+
+def test_addresses_in_memory_are_no_difference(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET /\n")
+    lines = ("[x/sid#7f01][rid#7f02/initial] (3)", "[x/sid#1][rid#2a/initial] (3)", "[x/sid#1][rid#2a/subreq] (3)")
+    theirs, ours, other = (transcript(case, REFERENCE, log=line) for line in lines)
+    assert differences("c", theirs, ours)["GET /"] == []
+    assert [item.field for item in differences("c", theirs, other)["GET /"]] == ["log:access"]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "module"),
+    [
+        ("mod_dir", "", "mod_dir"),
+        ("rewrite_flags", "", "mod_rewrite"),
+        ("auth_basic_more", "", "mod_auth_basic"),
+        ("expr_functions", "", "expressions"),
+        ("corpus_wordpress", "# module: mod_rewrite\n", "mod_rewrite"),
+    ],
+)
+def test_a_case_belongs_to_a_module(tmp_path: Path, name: str, config: str, module: str) -> None:
+    tmp_path.joinpath(name).mkdir()
+    assert module_of(a_case(tmp_path / name, "GET /\n", config)) == module
+
+
+@pytest.mark.parametrize("config", ["", "# module: mod_nonsense\n"])
+def test_a_case_of_no_module_is_an_error(tmp_path: Path, config: str) -> None:
+    tmp_path.joinpath("odd_one").mkdir()
+    with pytest.raises(CaseError, match="odd_one"):
+        module_of(a_case(tmp_path / "odd_one", "GET /\n", config))
 
 
 def test_an_entry_explains_what_it_matches_and_is_stale_otherwise() -> None:

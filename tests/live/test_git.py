@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live_server import UNPRIVILEGED, LiveServer
+from tests.live_server import UNPRIVILEGED, LiveServer, wait_until
 from tests.require import require_file, require_tool
 
 MPMS = ("prefork", "worker", "event", "reactor")
@@ -126,6 +126,13 @@ def commit(git: Git, work: Path, name: str, content: bytes) -> str:
     return git("rev-parse", "HEAD", at=work)
 
 
+def logged(server: LiveServer, *lines: str) -> None:
+    """Wait until these lines are in the log: one is written after the answer that it is about."""
+    log = server.root.joinpath("logs", "git.log")
+    for line in lines:
+        wait_until(lambda line=line: line in log.read_text().splitlines(), 10, f"the log line {line}")  # type: ignore[misc]
+
+
 def test_clone_fetch_and_push(server: LiveServer, git: Git, tmp_path: Path) -> None:
     url = f"{server.url}/git/small.git"
     one, two = tmp_path / "one", tmp_path / "two"
@@ -137,9 +144,7 @@ def test_clone_fetch_and_push(server: LiveServer, git: Git, tmp_path: Path) -> N
     git("fetch", "-q", at=two)
     assert git("rev-parse", "origin/main", at=two) == pushed
     git("fsck", "--strict", at=two)
-    log = server.root.joinpath("logs", "git.log").read_text().splitlines()
-    assert "POST /git/small.git/git-upload-pack 200 gzip" in log
-    assert "POST /git/small.git/git-receive-pack 200 -" in log
+    logged(server, "POST /git/small.git/git-upload-pack 200 gzip", "POST /git/small.git/git-receive-pack 200 -")
     assert server.error_log().count(":error]") == 0, server.error_log()
 
 
@@ -185,6 +190,4 @@ def test_gitweb_in_a_browsers_eyes(server: LiveServer, tmp_path: Path) -> None:
     ).stdout.decode()  # fmt: skip
     assert "branch-" in page
     assert "</html>" in page
-    log = server.root.joinpath("logs", "git.log").read_text()
-    assert "GET /static/gitweb.css 200" in log
-    assert "GET /static/gitweb.js 200" in log
+    logged(server, "GET /static/gitweb.css 200 -", "GET /static/gitweb.js 200 -")

@@ -49,9 +49,10 @@ def workers(server: LiveServer) -> list[int]:
 @pytest.mark.parametrize("mpm", sorted(NUMBERS))
 def test_notices_of_a_start_and_a_stop_are_apaches(mpm: str) -> None:
     configured, stopped, _graceful, _restarted = NUMBERS[mpm]
-    with LiveServer(mpm=mpm, modules=()) as server:
+    with LiveServer(mpm=mpm, modules=("authz_core",)) as server:
         pid_file = server.root / "logs" / "httpd.pid"
         assert pid_file.read_text() == f"{server.pid}\n"
+        wait_until(lambda: len(notices(server)) >= 2, 10, "the notices")
         head = server.error_log().splitlines()[0]
         assert re.fullmatch(
             rf"\[\w{{3}} \w{{3}} \d\d \d\d:\d\d:\d\d\.\d{{6}} \d{{4}}\] \[mpm_{mpm}:notice\] "
@@ -65,15 +66,15 @@ def test_notices_of_a_start_and_a_stop_are_apaches(mpm: str) -> None:
 
 
 def test_titles(live_server: Start) -> None:
-    server = live_server(mpm="prefork", modules=())
+    server = live_server(mpm="prefork", modules=("authz_core",))
     assert title(server.pid) == f"mpmserver: master {server.root}/conf/httpd.conf (prefork)"
     wanted = ["mpmserver: worker 0 generation 1 [0 busy]", "mpmserver: worker 1 generation 1 [0 busy]"]
-    wait_until(lambda: sorted(title(pid) for pid in workers(server))[:2] == wanted, 5, "the titles")
+    wait_until(lambda: sorted(title(pid) for pid in workers(server))[:2] == wanted, 15, "the titles")
 
 
 @AS_ROOT
 def test_children_give_root_up_for_good(live_server: Start) -> None:
-    server = live_server(mpm="prefork", modules=())
+    server = live_server(mpm="prefork", modules=("authz_core",))
     account = pwd.getpwnam("www-data")
     for pid in workers(server):
         assert status_field(pid, "Uid") == [account.pw_uid] * 4
@@ -83,7 +84,7 @@ def test_children_give_root_up_for_good(live_server: Start) -> None:
 
 
 def test_a_killed_child_is_reported_and_replaced(live_server: Start) -> None:
-    server = live_server(mpm="prefork", modules=())
+    server = live_server(mpm="prefork", modules=("authz_core",))
     victims = set(workers(server))
     for victim in victims:
         os.kill(victim, signal.SIGSEGV)
@@ -92,13 +93,13 @@ def test_a_killed_child_is_reported_and_replaced(live_server: Start) -> None:
         line = r"\[core:notice\] .* AH0005[12]: child pid (\d+) exit signal Segmentation fault \(11\)"
         return {int(pid) for pid in re.findall(line, server.error_log())}
 
-    wait_until(lambda: reported() == victims, 5, "the reports")
-    wait_until(lambda: bool(set(workers(server)) - victims), 5, "a new child")
+    wait_until(lambda: reported() == victims, 15, "the reports")
+    wait_until(lambda: bool(set(workers(server)) - victims), 15, "a new child")
 
 
 @pytest.mark.parametrize("mpm", ["prefork", "worker", "event", "reactor"])
 def test_children_leave_when_the_parent_is_killed(mpm: str) -> None:
-    server = LiveServer(mpm=mpm, modules=()).start()
+    server = LiveServer(mpm=mpm, modules=("authz_core",)).start()
     try:
         session = server.pid
         os.kill(server.pid, signal.SIGKILL)
@@ -110,7 +111,7 @@ def test_children_leave_when_the_parent_is_killed(mpm: str) -> None:
 
 
 def test_hangup_replaces_all_children_and_keeps_the_pid(live_server: Start) -> None:
-    server = live_server(mpm="prefork", modules=())
+    server = live_server(mpm="prefork", modules=("authz_core",))
     old = set(workers(server))
     server.signal(signal.SIGHUP)
 
@@ -125,14 +126,14 @@ def test_hangup_replaces_all_children_and_keeps_the_pid(live_server: Start) -> N
 
 
 def test_window_change_sent_by_kill_stops_gracefully(live_server: Start) -> None:
-    server = live_server(mpm="prefork", modules=())
+    server = live_server(mpm="prefork", modules=("authz_core",))
     server.stop(signal.SIGWINCH)
     assert notices(server)[-1] == "AH00170: caught SIGWINCH, shutting down gracefully"
 
 
 def test_a_terminals_resize_stops_nothing() -> None:
     """The terminal sends SIGWINCH to the whole foreground group, parent and children."""
-    server = LiveServer(mpm="prefork", modules=())
+    server = LiveServer(mpm="prefork", modules=("authz_core",))
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "mpmserver", "-d", str(server.root), "-D", "FOREGROUND"]
     script = 'exec "$@" < "$0"'  # a session's leader that opens a terminal gets it as its own
@@ -142,7 +143,7 @@ def test_a_terminals_resize_stops_nothing() -> None:
     )  # fmt: skip
     try:
         server.process = process
-        wait_until(lambda: bool(server.error_log()) and bool(workers(server)), 10, "the start")
+        wait_until(lambda: len(workers(server)) == 2, 15, "the start")
         before = set(workers(server))
         for rows in (30, 40, 50):
             resize(master, rows)
@@ -174,7 +175,7 @@ MODULE = Module("crash", child_init=child_init)
 
 def test_children_that_end_at_once_are_not_started_in_a_rush() -> None:
     module = {"crashing.py": CRASHING}
-    server = LiveServer("LoadModule crash_module crashing", mpm="prefork", modules=(), files=module)
+    server = LiveServer("LoadModule crash_module crashing", mpm="prefork", modules=("authz_core",), files=module)
     environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{server.root}"}
     process = subprocess.Popen(
         [sys.executable, "-m", "mpmserver", "-d", str(server.root), "-D", "FOREGROUND"],
@@ -193,7 +194,7 @@ def test_children_that_end_at_once_are_not_started_in_a_rush() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_debug_mode_is_one_process_that_the_terminal_can_stop(mpm: str, number: signal.Signals) -> None:
     files = {"htdocs/a.txt": "a"}
-    with LiveServer(mpm=mpm, modules=(), arguments=["-X"], files=files) as server:
+    with LiveServer(mpm=mpm, modules=("authz_core",), arguments=["-X"], files=files) as server:
         assert server.children() == []
         assert server.get("/a.txt").body == b"a"
         server.stop(number)

@@ -14,7 +14,7 @@ from mpmserver.modules import standard
 
 PROJECT = Path(__file__).resolve().parents[2]
 FORBIDDEN = (
-    "jinja2", "yaml", "asyncio", "ssl", "setproctitle", "passlib", "bcrypt", "multiprocessing",
+    "jinja2", "yaml", "pcre2", "asyncio", "ssl", "setproctitle", "passlib", "bcrypt", "multiprocessing",
     "mpmserver.process", "mpmserver.serve", *standard.BUILT_IN.values(),
 )  # fmt: skip
 CPU_SECONDS = 0.1

@@ -13,14 +13,15 @@ from typing import Any
 
 from mpmserver.config.paths import server_relative
 from mpmserver.core.exchange import Exchange
+from mpmserver.core.expr import StringExpression
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
 from mpmserver.core.names import construct_url
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.modules.alias.directives import DIRECTIVES
-from mpmserver.modules.alias.rules import LocationAlias, Rule
+from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule
 from mpmserver.modules.alias.settings import AliasDir, AliasServer
-from mpmserver.modules.alias.target import is_url
+from mpmserver.modules.alias.target import escape_target, is_url
 
 
 def translate(x: Exchange) -> Handled | None:
@@ -48,13 +49,24 @@ def fixup(x: Exchange) -> None:
 
 def _redirect(x: Exchange, section: AliasDir, rules: Iterable[Rule], numbers: tuple[str, str]) -> None:
     if section.redirect is not None:
-        _answer(x, section.redirect.status, section.redirect.target, section, numbers)
+        _answer(x, section.redirect.status, _redirect_target(x, section.redirect), section, numbers)
     for rule in rules:
         target = rule.url(x.uri)
         if target is not None:
             if not rule.is_match:
                 _set_context(x, rule.fake, rule.real)
             _answer(x, rule.status, target, section, numbers)
+
+
+def _redirect_target(x: Exchange, redirect: LocationRedirect) -> str:
+    """Where a Redirect without URL-path leads to, escaped; raises HTTPError 500 where its expression fails."""
+    if redirect.fixed is not None or redirect.target is None:
+        return redirect.fixed or ""
+    target, failure = redirect.target.evaluate(x)
+    if failure is not None:
+        x.server.log(Level.ERROR, "alias", f"AH02826: Can't evaluate redirect expression: {failure}", x)
+        raise HTTPError(500)
+    return escape_target(target)
 
 
 def _answer(x: Exchange, status: int, target: str, section: AliasDir, numbers: tuple[str, str]) -> None:
@@ -93,13 +105,21 @@ def _use_alias(x: Exchange, rule: Rule, path: str) -> None:
 
 
 def _use_location_alias(x: Exchange, alias: LocationAlias, preserve_path: bool) -> None:
-    path = alias.path
+    real = path = alias.fixed or _alias_path(x, alias.path)
     match = alias.prefix.match(x.uri) if preserve_path else None
     if match is not None:
-        _set_context(x, alias.fake, alias.path)
+        _set_context(x, alias.fake, real)
         path += x.uri[match.end() :]
     x.filename = path
     _use_handler(x, alias.handler)
+
+
+def _alias_path(x: Exchange, expression: StringExpression) -> str:
+    """Where an expression leads to; ServerRoot where it fails, as in Apache."""
+    path, failure = expression.evaluate(x)
+    if failure is not None:
+        x.server.log(Level.ERROR, "alias", f"AH02825: Can't evaluate alias expression: {failure}", x)
+    return server_relative(x.server.site.configuration.server_root, path)
 
 
 def _use_handler(x: Exchange, handler: str | None) -> None:
@@ -127,7 +147,9 @@ def _fixes_up(settings: Any) -> bool:
 
 
 def _pure(settings: Any) -> bool:
-    return True
+    section = settings[AliasDir]
+    expressions = (section.alias and section.alias.path, section.redirect and section.redirect.target)
+    return all(expression.is_pure for expression in expressions if expression)
 
 
 MODULE = Module(

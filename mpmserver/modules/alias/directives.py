@@ -10,15 +10,15 @@ from mpmserver.config.directive import ACCESS_CONF, OR_FILEINFO, RSRC_CONF, Dire
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.paths import server_relative
 from mpmserver.config.pregsub import Substitution
-from mpmserver.config.regex import compile_pcre
+from mpmserver.config.regex import Regex
 from mpmserver.config.settings import Settings, is_set
+from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule, prefix_pattern
 from mpmserver.modules.alias.settings import AliasDir, AliasServer
 from mpmserver.modules.alias.target import escape_target, is_url
 
 STATUS_WORDS = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 _LEADING_NUMBER = re.compile("[0-9]+")
-_EXPRESSION = re.compile(r"%\{|\$[0-9{]|\\")
 CGI = "cgi-script"
 
 
@@ -42,10 +42,12 @@ def _location_alias(build: Build, path: str, handler: str | None) -> None:
     build.forbid_within("<Directory", "<DirectoryMatch", "<Files", "<FilesMatch", "<If", "<ElseIf", "<Else")
     if not build.in_section:
         build.fail("Alias must have two arguments when used globally")
-    _refuse_expression(build, "alias", path)
-    full = server_relative(build.configuration.server_root, path)
     fake = build.section.pattern
-    build.dir(AliasDir).alias = LocationAlias(full, fake, prefix_pattern(fake), handler)
+    expression = _expression(build, "alias", path)
+    fixed = None
+    if expression.constant is not None:
+        fixed = server_relative(build.configuration.server_root, expression.constant)
+    build.dir(AliasDir).alias = LocationAlias(expression, fixed, fake, prefix_pattern(fake), handler)
 
 
 def _warn_of_overlap(build: Build, fake: str, server: AliasServer) -> None:
@@ -77,8 +79,7 @@ def redirect(default: int, is_match: bool = False) -> Callable[..., None]:
         status, fake, url = _arguments(build, found, default, arguments)
         _check_url(build, status, fake, url, is_match)
         if fake is None:
-            _refuse_expression(build, "redirect", url or "")
-            build.dir(AliasDir).redirect = LocationRedirect(status, escape_target(url or ""))
+            build.dir(AliasDir).redirect = _location_redirect(build, status, url)
             return
         pattern = _compiled(build, fake) if is_match else prefix_pattern(fake)
         replacement = Substitution(url) if is_match and url is not None else None
@@ -87,6 +88,13 @@ def redirect(default: int, is_match: bool = False) -> Callable[..., None]:
         place.append("redirects", rule)
 
     return apply
+
+
+def _location_redirect(build: Build, status: int, url: str | None) -> LocationRedirect:
+    if url is None:
+        return LocationRedirect(status, None, "")
+    target = _expression(build, "redirect", url)
+    return LocationRedirect(status, target, None if target.constant is None else escape_target(target.constant))
 
 
 def _status(word: str) -> int | None:
@@ -127,16 +135,18 @@ def _is_redirect(status: int) -> bool:
     return 300 <= status < 400
 
 
-def _compiled(build: Build, regex: str) -> re.Pattern[str]:
+def _compiled(build: Build, regex: str) -> Regex:
     try:
-        return compile_pcre(regex)
+        return build.regex(regex)
     except ConfigError:
         build.fail("Regular expression could not be compiled.")
 
 
-def _refuse_expression(build: Build, what: str, text: str) -> None:
-    if _EXPRESSION.search(text):
-        build.fail(f"Cannot parse {what} expression '{text}': expressions are not available in this version")
+def _expression(build: Build, what: str, text: str) -> StringExpression:
+    try:
+        return compile_string(build, text)
+    except ConfigError as error:
+        build.fail(f"Cannot parse {what} expression '{text}': {error.message}")
 
 
 def redirect_relative(build: Build, on: bool) -> None:

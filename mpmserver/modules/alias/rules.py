@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 
 from mpmserver.config.pregsub import Substitution
+from mpmserver.config.regex import Regex
+from mpmserver.core.expr import StringExpression
 from mpmserver.http.uri import escape_uri
 from mpmserver.modules.alias.target import escape_target
 
@@ -26,7 +28,7 @@ class Rule:
 
     fake: str
     real: str | None
-    pattern: re.Pattern[str]
+    pattern: Regex
     is_match: bool = False
     handler: str | None = None
     status: int = 0
@@ -55,9 +57,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class LocationAlias:
-    """Alias or ScriptAlias with one argument, inside <Location>: all of it is `path` (absolute)."""
+    """Alias or ScriptAlias with one argument, inside <Location>: all of it is `path` (relative to ServerRoot)."""
 
-    path: str
+    path: StringExpression
+    fixed: str | None
+    """The absolute path, where it is always the same."""
     fake: str
     """What the section says; only with AliasPreservePath does it matter."""
     prefix: re.Pattern[str]
@@ -66,10 +70,12 @@ class LocationAlias:
 
 @dataclass(frozen=True, slots=True)
 class LocationRedirect:
-    """Redirect without URL-path, inside a section: all of it goes to `target`, escaped already ("" for none)."""
+    """Redirect without URL-path, inside a section: all of it goes to `target`, not yet escaped; None for nowhere."""
 
     status: int
-    target: str
+    target: StringExpression | None
+    fixed: str | None
+    """The escaped target, where it is always the same ("" for nowhere)."""
 
 
 def prefix_pattern(fake: str) -> re.Pattern[str]:

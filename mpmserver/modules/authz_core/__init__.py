@@ -1,13 +1,14 @@
 """mod_authz_core: Require, its containers, and the decision.
 
 `requirements.py` is the tree of requirements and how it is decided, `directives.py` builds it, `providers.py` has the
-providers that come with this module (all, env, method).
+providers that come with this module, `aliases.py` makes new ones from others.
 """
 
 from __future__ import annotations
 
-from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
+from mpmserver.config.directive import OR_AUTHCFG, RSRC_CONF, Directive, Shape
 from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.modules.authz_core.aliases import add_alias
 from mpmserver.modules.authz_core.decision import authorize_user, authorize_userless
 from mpmserver.modules.authz_core.directives import (
     add_container,
@@ -17,7 +18,7 @@ from mpmserver.modules.authz_core.directives import (
     set_merging,
 )
 from mpmserver.modules.authz_core.providers import PROVIDERS
-from mpmserver.modules.authz_core.requirements import AuthzDir
+from mpmserver.modules.authz_core.requirements import AuthzDir, is_pure
 
 _ALL = (
     "container for grouping authorization directives of which none must fail "
@@ -27,6 +28,8 @@ _ALL = (
 MODULE = Module(
     "authz_core",
     directives=(
+        Directive("<AuthzProviderAlias", Shape.RAW_ARGS, RSRC_CONF, add_alias,
+            "container for grouping an authorization provider's directives under a provider alias"),
         Directive("Require", Shape.RAW_ARGS, OR_AUTHCFG, add_requirement,
             "specifies authorization directives which one must pass (or not) for a request to suceeed"),
         Directive("<RequireAll", Shape.RAW_ARGS, OR_AUTHCFG, add_container, _ALL),
@@ -42,8 +45,8 @@ MODULE = Module(
             "instead of the HTTP-conforming '401 UNAUTHORIZED'"),
     ),
     hooks=(
-        Hook(Phase.ACCESS_CHECKER_EX, authorize_userless),
-        Hook(Phase.AUTHZ, authorize_user, applies=lambda settings: settings[AuthzDir].tree is not None),
+        Hook(Phase.ACCESS_CHECKER_EX, authorize_userless, pure=is_pure),
+        Hook(Phase.AUTHZ, authorize_user, pure=is_pure),
     ),
     dir_settings=AuthzDir,
     providers=PROVIDERS,

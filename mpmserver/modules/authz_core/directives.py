@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mpmserver.config.directive import OR_AUTHCFG
 from mpmserver.config.errors import ConfigError, ErrorKind
 from mpmserver.config.syntax import take_word
-from mpmserver.core.auth import AuthzProvider
-from mpmserver.modules.authz_core.requirements import AuthzDir, Methods, Requirement
+from mpmserver.core.auth import AuthzProvider, Methods
+from mpmserver.modules.authz_core.requirements import AuthzDir, Requirement
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build, Configuration
@@ -26,10 +26,9 @@ def add_requirement(build: Build, arguments: str) -> None:
     provider = _provider(build, word)
     if negate and not container.all_of:
         build.fail(f"negative {build.name} directive has no effect in {container.name} directive")
-    methods = None if build.limited is None else Methods(build.limited, build.limit_except)
     container.children.append(Requirement(
         f"Require {'not ' if negate else ''}{word} {rest.rstrip()}", provider, provider.parse(build, rest.strip()),
-        negate=negate, methods=methods, origin=build.origin,
+        negate=negate, methods=Methods.of(build), origin=build.origin,
     ))  # fmt: skip
 
 
@@ -49,7 +48,7 @@ def add_container(build: Build, arguments: str) -> None:
         build.fail(f"{name} directive contains no authorization directives")
     if inner.negate and not outer.all_of:
         build.fail(f"{name} directive has no effect in {outer.name} directive")
-    if inner.negate:
+    if inner.negate and not build.in_htaccess:  # there Apache simplifies nothing, as its explanations show
         outer.children.extend(_each_denied(inner))
     elif inner.all_of == outer.all_of:
         outer.children.extend(inner.children)
@@ -61,7 +60,10 @@ def _each_denied(container: Requirement) -> list[Requirement]:
     """What stands in a <RequireNone>, as requirements of the <RequireAll> around it."""
     for child in container.children:
         child.negate = not child.negate
-        child.name = child.name.replace("Require ", "Require not ", 1)
+        if child.provider is None:
+            child.name = "<RequireNotAll>" if child.all_of else "<RequireNone>"
+        else:
+            child.name = child.name.replace("Require ", "Require not ", 1)
     return container.children
 
 
@@ -86,11 +88,10 @@ def _present(build: Build) -> Requirement:
 
 
 def _provider(build: Build, name: str) -> AuthzProvider:
-    for module in build.configuration.modules:
-        found = module.providers.get(("authz", name))
-        if isinstance(found, AuthzProvider):
-            return found
-    return build.fail(f"Unknown Authz provider: {name}")
+    found = build.configuration.provider("authz", name)
+    if not isinstance(found, AuthzProvider):
+        build.fail(f"Unknown Authz provider: {name}")
+    return found
 
 
 def check_negatives(configuration: Configuration) -> None:

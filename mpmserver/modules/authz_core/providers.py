@@ -1,12 +1,14 @@
-"""The authorization providers that need no other module: all, env, method; expr says what it waits for."""
+"""The authorization providers that need no other module: all, env, method, expr."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from mpmserver.config.syntax import words
-from mpmserver.core.auth import Authz, AuthzProvider
-from mpmserver.core.settings import CoreServer
+from mpmserver.config.errors import ConfigError
+from mpmserver.config.syntax import WHITE_SPACE, words
+from mpmserver.core.auth import Authz, AuthzProvider, has_variable
+from mpmserver.core.expr import Condition, compile_condition
+from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.limits import REGISTERED_METHODS
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def _parse_words(build: Build, text: str) -> tuple[str, ...]:
 
 
 def _check_env(x: Exchange, names: tuple[str, ...]) -> Authz:
-    return Authz.GRANTED if any(name in x.env for name in names) else Authz.DENIED
+    return Authz.GRANTED if any(has_variable(x, name) for name in names) else Authz.DENIED
 
 
 def _parse_methods(build: Build, text: str) -> frozenset[str]:
@@ -48,17 +50,30 @@ def _check_method(x: Exchange, methods: frozenset[str]) -> Authz:
     return Authz.GRANTED if method in methods else Authz.DENIED
 
 
-def _parse_expr(build: Build, text: str) -> NoReturn:
-    build.fail("Require expr needs the expression language, which this version does not have")
+def _parse_expr(build: Build, text: str) -> Condition:
+    """An expression; quotes around all of it do not belong to it."""
+    if text.startswith('"'):
+        text = text[1:].rstrip(WHITE_SPACE).removesuffix('"')
+    try:
+        return compile_condition(build, text)
+    except ConfigError as error:
+        build.fail(f"Cannot parse expression in require line: {error.message}")
 
 
-def _never(x: Exchange, parsed: Any) -> Authz:
-    return Authz.GENERAL_ERROR
+async def _check_expr(x: Exchange, condition: Condition) -> Authz:
+    """Where it doesn't hold but asks for the user, authentication may help."""
+    holds, failure = await condition.evaluate_async(x)
+    if failure is not None:
+        x.server.log(Level.ERROR, "authz_core", f"AH02320: Error evaluating expression in 'Require expr': {failure}", x)
+        return Authz.GENERAL_ERROR
+    if holds:
+        return Authz.GRANTED
+    return Authz.DENIED_NO_USER if condition.asks_user else Authz.DENIED
 
 
 PROVIDERS: dict[tuple[str, str], Any] = {
-    ("authz", "all"): AuthzProvider(_parse_all, _check_all),
+    ("authz", "all"): AuthzProvider(_parse_all, _check_all, pure=True),
     ("authz", "env"): AuthzProvider(_parse_words, _check_env),
-    ("authz", "method"): AuthzProvider(_parse_methods, _check_method),
-    ("authz", "expr"): AuthzProvider(_parse_expr, _never),
+    ("authz", "method"): AuthzProvider(_parse_methods, _check_method, pure=True),
+    ("authz", "expr"): AuthzProvider(_parse_expr, _check_expr),
 }

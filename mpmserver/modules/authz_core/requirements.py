@@ -13,26 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from mpmserver.config.settings import Settings, is_set, setting
-from mpmserver.core.auth import Authz, AuthzProvider
+from mpmserver.core.auth import Authz, AuthzProvider, Methods, has_fixed_auth_type
 
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Merged
 
 
 Explain = Callable[["Exchange", "Requirement", Authz, bool], None]
 """Told what a requirement said, and whether it concerns the request's method at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Methods:
-    """The methods that a requirement is limited to: those named, or with `inverted` all others."""
-
-    names: frozenset[str]
-    inverted: bool = False
-
-    def holds_for(self, method: str) -> bool:
-        return (("GET" if method == "HEAD" else method) in self.names) != self.inverted
 
 
 @dataclass(slots=True)
@@ -49,6 +39,11 @@ class Requirement:
     methods: Methods | None = None
     origin: Origin | None = None
 
+    @property
+    def pure(self) -> bool:
+        """Whether the decision depends on nothing but the request's head."""
+        return all(child.pure for child in self.children) if self.provider is None else self.provider.pure
+
     def concerns(self, method: str) -> bool:
         """Whether this says anything about a method; a container does if any child does."""
         if self.provider is None:
@@ -58,7 +53,10 @@ class Requirement:
 
 @dataclass(slots=True)
 class AuthzDir(Settings):
-    """A section's requirements; `merging` is how they join those of the outer section."""
+    """A section's requirements; `merging` is how they join those of the outer section.
+
+    A section that says anything of either says how it is merged: AuthMerging is not inherited.
+    """
 
     tree: Requirement | None = setting(None)
     present: Requirement | None = setting(None)
@@ -70,11 +68,21 @@ class AuthzDir(Settings):
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
         merged = super(AuthzDir, cls).merge(outer, inner)
-        merging = inner.merging if is_set(inner.merging) else "off"
-        if merging != "off" and is_set(inner.tree) and is_set(outer.tree) and inner.tree and outer.tree:
-            name = "AuthMerging All" if merging == "and" else "AuthMerging Any"
-            merged.tree = Requirement(name, children=[outer.tree, inner.tree], all_of=merging == "and")
+        if not is_set(inner.merging) and not is_set(inner.tree):
+            return merged
+        merged.merging = inner.merging
+        if inner.merging not in ("and", "or"):
+            merged.tree = inner.tree
+        elif is_set(inner.tree) and is_set(outer.tree) and inner.tree and outer.tree:
+            name = "AuthMerging All" if inner.merging == "and" else "AuthMerging Any"
+            merged.tree = Requirement(name, children=[outer.tree, inner.tree], all_of=inner.merging == "and")
         return merged
+
+
+def is_pure(settings: Merged) -> bool:
+    """For `Hook.pure`: whether what is decided with these settings depends on nothing but the request's head."""
+    tree = settings[AuthzDir].tree
+    return has_fixed_auth_type(settings) and (tree is None or tree.pure)
 
 
 async def decide(
@@ -91,7 +99,8 @@ async def decide(
         verdict = await _combine(x, requirement, explain)
     if concerned and requirement.negate:
         verdict = _negated(verdict)
-    if explain is not None:
+    # An error is told where it happened, not by the containers around it.
+    if explain is not None and (requirement.provider is not None or verdict is not Authz.GENERAL_ERROR):
         explain(x, requirement, verdict, concerned)
     return verdict
 

@@ -94,13 +94,18 @@ class ScriptHead:
         return line if len(line) > 3 else LINES.get(int(line)) or f"{line} "
 
 
+def apply_description(x: Exchange, head: ScriptHead) -> list[tuple[str, str]]:
+    """Take over the status and the fields that describe the content; returns the other fields."""
+    if head.status is not None:
+        x.status = head.status_number or 0
+    return [pair for pair in head.fields if not _describe(x, *pair)]
+
+
 def apply_head(x: Exchange, head: ScriptHead) -> None:
     """Put a script's fields where the answer takes them from; raises HTTPError 304 or 412 as the request asks."""
     kept = x.err_headers_out
     cookies = kept.get_all("Set-Cookie")
-    if head.status is not None:
-        x.status = head.status_number or 0
-    others = [pair for pair in head.fields if not _describe(x, *pair)]
+    others = apply_description(x, head)
     verdict = meets_conditions(x) if head.status is None and x.method in ("GET", "HEAD") else None
     for name, value in others:
         if name.lower() == "set-cookie":

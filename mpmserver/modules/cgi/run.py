@@ -13,7 +13,6 @@ from mpmserver.core.body import BodyError, Response, Stream, StreamBroken
 from mpmserver.core.module import InternalRedirect
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.status import has_no_body
 from mpmserver.modules.cgi.head import ScriptHead, apply_head
 from mpmserver.modules.cgi.script import Listeners, Script
 from mpmserver.modules.cgi.settings import CgiDir
@@ -61,9 +60,11 @@ class Run:
         try:
             apply_head(x, head)
         except HTTPError as error:
-            x.content_type = None
             await self._record_failure(error.status, head)
-            raise
+            if error.status != 304:
+                raise
+            self.script.close(kill=not self.script.ended)
+            return Response(304)
         self._check_status(head)
         location = x.headers_out.get("Location")
         if location is not None and x.status == 200:
@@ -131,7 +132,7 @@ class Run:
         x.headers_out.unset("Location")
         x.own_headers_in().unset("Content-Length")
         x.method = "GET"
-        return InternalRedirect(location)
+        return InternalRedirect(location, content_type=x.content_type, quick=False)
 
     def _response(self, head: ScriptHead) -> Response:
         x, script = self.x, self.script
@@ -142,8 +143,6 @@ class Run:
         length = len(script.output) if script.ended else None
         if TRUST_LENGTH in x.env and given is not None and given.isdecimal():
             length = int(given)
-        if has_no_body(x.status):
-            x.content_type = None
         return Response(x.status, ScriptOutput(self, length), head.status_line)
 
     # What is said about it

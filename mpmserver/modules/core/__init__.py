@@ -14,6 +14,7 @@ from mpmserver.modules.core import (
     directory,
     errordocument,
     files,
+    ifsections,
     insert,
     limits,
     overrides,
@@ -32,6 +33,7 @@ MODULE = Module(
     file="core.c",
     directives=(
         *sections.DIRECTIVES,
+        *ifsections.DIRECTIVES,
         *READ_DIRECTIVES,
         *server.DIRECTIVES,
         *directory.DIRECTIVES,

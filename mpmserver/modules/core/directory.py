@@ -6,6 +6,7 @@ read.
 
 from __future__ import annotations
 
+import re
 import resource
 
 from mpmserver.config.build import Build
@@ -18,8 +19,10 @@ from mpmserver.config.directive import (
     RSRC_CONF,
     Shape,
 )
+from mpmserver.config.errors import ConfigError
 from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
+from mpmserver.core.expr import compile_string
 from mpmserver.core.settings import CoreDir, ETag, Options
 from mpmserver.modules.core.numbers import atoi, atol, choice, on_off, whole
 from mpmserver.modules.core.table import directives
@@ -133,10 +136,11 @@ def add_default_charset(build: Build, text: str) -> None:
 
 
 def set_handler(build: Build, name: str) -> None:
-    """SetHandler name|none|expr=..."""
-    if name.startswith("expr="):
-        build.fail("Can't parse expression : the expression language (ap_expr) is not available in this version")
-    build.dir(CoreDir).handler = name
+    """SetHandler name|none; the name is an expression, without the `expr=` that the manual has before it."""
+    try:
+        build.dir(CoreDir).handler = compile_string(build, name)
+    except ConfigError as error:
+        build.fail(f"Can't parse expression : {error.message}")
 
 
 def force_type(build: Build, name: str) -> None:
@@ -152,7 +156,9 @@ def set_input_filter(build: Build, names: str) -> None:
 
 
 def _filters(names: str) -> tuple[str, ...]:
-    return () if names.lower() == "none" else tuple(name for name in names.split(";") if name)
+    """The names between semicolons; several of those in a row count as one. None is no special name, as in Apache."""
+    found = re.split(";+", names)
+    return tuple(found if found[-1] else found[:-1])
 
 
 def default_type(build: Build, name: str) -> None:

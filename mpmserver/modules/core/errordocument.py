@@ -1,7 +1,7 @@
 """ErrorDocument: what a status is answered with in place of the server's own page.
 
-The settings keep a document as one string, told apart by how it begins: a quote for a text, a slash for a path
-of this server, `default` for the server's own page, anything else is the URL of another server.
+The settings keep a document as one expression, whose text is told apart by how it begins: a quote for a message, a
+slash for a path of this server, anything else is the URL of another server; None is the server's own page.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import re
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, RSRC_CONF, Shape
+from mpmserver.config.errors import ConfigError
+from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.settings import CoreDir
 from mpmserver.http.status import is_known
 from mpmserver.modules.core.numbers import atoi
 from mpmserver.modules.core.table import directives
 
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
-"""A text is a string of Apache's expression language, in which a backslash escapes."""
 _URL = re.compile(r"[A-Za-z0-9+.-]+://")
 
 
@@ -30,17 +29,18 @@ def error_document(build: Build, status_text: str, document: str) -> None:
         build.warn(f"AH00113: {build.origin} cannot use a full URL in a 401 ErrorDocument directive --- ignoring!")
         return
     settings = build.dir(CoreDir)
-    settings.error_documents = {**(settings.error_documents or {}), status: _kept(build, document)}
+    settings.error_documents = {**(settings.error_documents or {}), status: _compiled(build, document)}
 
 
-def _kept(build: Build, document: str) -> str:
+def _compiled(build: Build, document: str) -> StringExpression | None:
     if document.lower() == "default":
-        return "default"
-    if "%{" in document:
-        build.fail("Cannot parse expression in ErrorDocument: expressions are not available in this version")
-    if " " not in document and (document.startswith("/") or _URL.match(document)):
-        return document
-    return '"' + _ESCAPE.sub(lambda match: _CONTROLS.get(match[1], match[1]), document.removeprefix('"'))
+        return None
+    if " " in document or not (document.startswith("/") or _URL.match(document)):
+        document = '"' + document.removeprefix('"')
+    try:
+        return compile_string(build, document)
+    except ConfigError as error:
+        build.fail(f"Cannot parse expression in ErrorDocument: {error.message}")
 
 
 DIRECTIVES = directives(

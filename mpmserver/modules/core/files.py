@@ -23,9 +23,11 @@ from mpmserver.http.dates import http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.etag import is_weak, make_digest_etag, make_etag
 from mpmserver.http.limits import REGISTERED_METHODS
+from mpmserver.http.uri import without_dots
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.expr import StringExpression
     from mpmserver.core.module import Handled
 
 STANDARD_METHODS = ("GET", "OPTIONS", "POST")
@@ -38,13 +40,14 @@ def translate(x: Exchange) -> Handled:
     """Map the URI below the DocumentRoot. (ap_core_translate)"""
     uri = x.uri
     if not uri.startswith("/") and uri != "*":
-        raise HTTPError(400, log=f"AH00126: Invalid URI in request '{uri}' {x.request.request_line}")
+        raise HTTPError(400, log=f"AH00126: Invalid URI in request '{uri}' '{x.request.request_line}'")
     core = x.server[CoreServer]
     if under_server_path(core.server_path, uri):
         uri = uri[len(core.server_path or "") :]
-    path = uri.lstrip("/")
-    if "\0" in path or ".." in path.split("/"):
-        raise HTTPError(403, log=f"AH00127: Cannot map {x.request.request_line} to file")
+    path, above = _normal(uri.lstrip("/"))
+    if above or "\0" in path:
+        cause = "(20023)The given path was above the root path: " if above else ""
+        raise HTTPError(403, log=f"{cause}AH00127: Cannot map {x.request.request_line} to file")
     root = (core.document_root or x.server.site.configuration.path("htdocs")).rstrip("/")
     filename = f"{root}/{path}"
     if len(os.fsencode(filename)) >= _PATH_MAX:
@@ -54,16 +57,34 @@ def translate(x: Exchange) -> Handled:
     return HANDLED
 
 
+def _normal(path: str) -> tuple[str, bool]:
+    """A path without dot segments and slashes in a row, and whether it led above its root: modules may rewrite."""
+    if "//" not in path and "./" not in path and not path.endswith("."):
+        return path, False
+    *folders, name = path.split("/")
+    path, above = without_dots("/".join(("", *filter(None, folders), name)))
+    return path.lstrip("/"), above
+
+
 def override_type(x: Exchange) -> None:
     """ForceType, SetHandler, AcceptPathInfo. (core_override_type)"""
     core = x.settings[CoreDir]
     if core.forced_type is not None and core.forced_type != "none":
         x.content_type = core.forced_type
         x.charset = None
-    if core.handler is not None and core.handler.lower() != "none":
-        x.handler = core.handler
+    if core.handler is not None:
+        _use_handler(x, core.handler)
     if core.accept_path_info is not None:
         x.used_path_info = core.accept_path_info
+
+
+def _use_handler(x: Exchange, expression: StringExpression) -> None:
+    """SetHandler: its name, unless that is none; raises HTTPError 500 where there is none to be had."""
+    handler, failure = expression.evaluate(x)
+    if failure is not None:
+        raise HTTPError(500, log=f"AH03154: Can't evaluate handler expression: {failure}")
+    if handler.lower() != "none":
+        x.handler = handler.lower()
 
 
 def overrides_anything(settings: Any) -> bool:

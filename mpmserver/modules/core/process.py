@@ -22,9 +22,9 @@ _MECHANISMS = (
 )
 _MUTEX_PLAIN = frozenset(("none", "default", "pthread", "sysvsem", "posixsem", "sem", "file", "flock", "fcntl"))
 _MUTEX_FILES = frozenset(("flock", "fcntl", "file"))
-MUTEX_TYPES = frozenset(("default", "mpm-accept", "watchdog-callback"))
-_REGEX_OPTIONS = frozenset(("ICASE", "DOTALL", "DOLLAR_ENDONLY"))
-_REGEX_DEFAULT = frozenset(("DOTALL", "DOLLAR_ENDONLY"))
+_MUTEX_TYPES = frozenset(("default", "mpm-accept", "watchdog-callback"))
+_MUTEXES_OF_MODULES = {"auth_digest": "authdigest-client", "rewrite": "rewrite-map"}
+_REGEX_OPTIONS = {"ICASE": "i", "DOTALL": "s", "DOLLAR_ENDONLY": "D"}
 
 
 def pid_file(build: Build, name: str) -> None:
@@ -87,11 +87,13 @@ def mutex(build: Build, *arguments: str) -> None:
     if colon and not os.path.isdir(build.resolve(path)):
         build.fail(f"Invalid Mutex directory in argument {arguments[0]}")
     names = [name for name in arguments[1:] if name.lower() != "default"] or ["default"]
+    loaded = {module.name for module in build.configuration.modules}
+    types = _MUTEX_TYPES | {name for module, name in _MUTEXES_OF_MODULES.items() if module in loaded}
     for name in names:
-        if name.lower() not in MUTEX_TYPES:
+        if name.lower() not in types:
             build.fail(f"Mutex type {name} is not valid")
-    if key == "none" and "default" in names:
-        build.fail("None is not allowed for mutex type default")
+        if key == "none" and name.lower() != "mpm-accept":
+            build.fail(f"None is not allowed for mutex type {name}")
 
 
 def flush_max_threshold(build: Build, text: str) -> None:
@@ -107,18 +109,19 @@ def flush_max_pipelined(build: Build, text: str) -> None:
 
 
 def regex_default_options(build: Build, arguments: str) -> None:
-    """RegexDefaultOptions: only what comes to Apache's default; expressions are compiled with no other."""
-    chosen = set(_REGEX_DEFAULT)
+    """RegexDefaultOptions [none] [+|-]option ...: for the expressions that are compiled from here on."""
+    policy = build.configuration.regexes
     for word in words(arguments):
         sign, name = (word[0], word[1:]) if word[:1] in ("+", "-") else ("", word)
         if name.lower() == "none" and not sign:
-            chosen.clear()
+            policy.options = frozenset()
             continue
-        if name.upper() not in _REGEX_OPTIONS:
+        option = _REGEX_OPTIONS.get(name.upper())
+        if option is None:
             build.fail(f"RegexDefaultOptions: option '{name}' unknown")
-        (chosen.discard if sign == "-" else chosen.add)(name.upper())
-    if chosen != _REGEX_DEFAULT:
-        build.fail("RegexDefaultOptions: only the default, DOTALL and DOLLAR_ENDONLY, is available in this version")
+        # One without a sign stands alone, whatever the manual says.
+        kept = policy.options if sign else frozenset()
+        policy.options = kept - {option} if sign == "-" else kept | {option}
 
 
 DIRECTIVES = (

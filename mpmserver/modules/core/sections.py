@@ -16,7 +16,7 @@ from mpmserver.config.build import SERVER_OVERRIDE, Build
 from mpmserver.config.directive import OR_ALL, OR_AUTHCFG, OR_LIMIT, RSRC_CONF, Directive, Shape
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.fnmatch import Match, has_wildcards, translate
-from mpmserver.config.regex import compile_pcre
+from mpmserver.config.regex import Regex
 from mpmserver.config.sections import HostConfig, Section, SectionKind
 from mpmserver.config.settings import UNSET
 from mpmserver.config.syntax import take_word
@@ -83,14 +83,14 @@ def _section(build: Build, form: _Form, pattern: str, is_regex: bool) -> Section
         section.pattern = "/" + os.path.abspath(pattern).lstrip("/")
         section.path = section.pattern.rstrip("/") + "/"
     if has_wildcards(section.pattern):
-        section.regex = re.compile(translate(section.pattern, form.wildcard), re.DOTALL)
+        section.regex = re.compile(rf"\A(?:{translate(section.pattern, form.wildcard)})\Z", re.DOTALL)
     return section
 
 
-def _compiled(build: Build, pattern: str) -> re.Pattern[str]:
+def _compiled(build: Build, pattern: str) -> Regex:
     """A regular expression; what can't be compiled is refused in Apache's words, with the reason of the translator."""
     try:
-        return compile_pcre(pattern)
+        return build.regex(pattern)
     except ConfigError:
         build.fail("Regex could not be compiled")
 
@@ -174,14 +174,8 @@ def _is_registered(build: Build, method: str) -> bool:
     return method in REGISTERED_METHODS or method in (build.main(CoreServer).http_methods or ())
 
 
-def expression_section(build: Build, arguments: str) -> None:
-    """<If>, <ElseIf> and <Else>: their conditions need the expression language."""
-    build.fail(f"{build.name}> needs the expression language (ap_expr), which this version does not have yet")
-
-
 _ANYWHERE = OR_ALL | RSRC_CONF
 _METHODS = OR_LIMIT | OR_AUTHCFG
-_EXPRESSION_HELP = "Container for directives to be conditionally applied"
 _DIRECTORIES_HELP = "Container for directives affecting resources located in the specified directories"
 _PATHS_HELP = "Container for directives affecting resources accessed through the specified URL paths"
 _FILES_HELP = "Container for directives affecting files matching specified patterns"
@@ -198,9 +192,6 @@ _TABLE: tuple[tuple[str, int, Callable[[Build, str], None], str], ...] = (
     ("<DirectoryMatch", RSRC_CONF, matching_section, _DIRECTORIES_HELP),
     ("<LocationMatch", RSRC_CONF, matching_section, _PATHS_HELP),
     ("<FilesMatch", _ANYWHERE, matching_section, _FILES_HELP),
-    ("<If", _ANYWHERE, expression_section, _EXPRESSION_HELP),
-    ("<ElseIf", _ANYWHERE, expression_section, _EXPRESSION_HELP),
-    ("<Else", _ANYWHERE, expression_section, _EXPRESSION_HELP),
 )  # fmt: skip
 
 DIRECTIVES = tuple(Directive(name, Shape.RAW_ARGS, where, apply, text) for name, where, apply, text in _TABLE)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
 from mpmserver.core.exchange import Exchange
+from mpmserver.core.expr import Condition, compile_condition
 from mpmserver.core.hostnames import look_up
 from mpmserver.core.module import Hook, Module, Order, Phase
-from mpmserver.core.settings import CoreDir
+from mpmserver.core.settings import CoreDir, Level
 from mpmserver.modules.log_config.format import FormatError, compile_format
-from mpmserver.modules.log_config.open_logs import check_directories, open_logs
-from mpmserver.modules.log_config.settings import CustomLog, LogServer
+from mpmserver.modules.log_config.open_logs import begin_child, check_directories, open_logs
+from mpmserver.modules.log_config.settings import CustomLog, LogServer, Wanted
 
 
 def _log_format(build: Build, text: str, name: str | None = None) -> None:
@@ -44,26 +45,35 @@ def _buffered_logs(build: Build, on: bool) -> None:
 
 
 def _add(build: Build, target: str, form: str | None, condition: str | None, everywhere: bool = False) -> None:
-    variable, negate = None, False
-    if condition is not None:
-        variable = _condition(build, condition)
-        negate = variable.startswith("!")
-        variable = variable.removeprefix("!")
-        if not variable:
-            build.fail("missing environment variable name")
+    wanted = None if condition is None else _condition(build, condition)
     if form is not None:
         _check_format(build, form)
-    log = CustomLog(target, form, variable, negate, everywhere, build.origin)
+    log = CustomLog(target, form, wanted, everywhere, build.origin)
     build.server(LogServer).append("logs", log)
 
 
-def _condition(build: Build, text: str) -> str:
+def _condition(build: Build, text: str) -> Wanted:
+    """What env=name, env=!name or expr=expression says; raises ConfigError."""
     kind, mark, rest = text.partition("=")
     if mark and kind.lower() == "env":
-        return rest
+        name = rest.removeprefix("!")
+        if not name:
+            build.fail("missing environment variable name")
+        return lambda x: (name in x.env) != rest.startswith("!")
     if mark and kind.lower() == "expr":
-        build.fail("expr= needs the expression language, which this version does not have")
+        if not rest:
+            build.fail("missing condition")
+        expression = compile_condition(build, rest)
+        return lambda x: _holds(x, expression)
     return build.fail("error in condition clause")
+
+
+def _holds(x: Exchange, condition: Condition) -> bool:
+    """Whether a condition holds for a request that has been answered; one that fails doesn't."""
+    value, failure = condition.evaluate(x)
+    if failure is not None:
+        x.server.log(Level.WARN, "log_config", f"AH00644: Error evaluating log condition: {failure}", x)
+    return value
 
 
 def _check_format(build: Build, text: str) -> None:
@@ -75,8 +85,8 @@ def _check_format(build: Build, text: str) -> None:
 
 def _log(x: Exchange) -> None:
     """Write the request's lines; called for the first request of a chain, `x.last` being the one that answered."""
-    for variable, negate, render, write in x.server[LogServer].compiled:
-        if variable is None or (variable in x.env) != negate:
+    for wanted, render, write in x.server[LogServer].compiled:
+        if wanted is None or wanted(x):
             write(render(x))
 
 
@@ -103,4 +113,5 @@ MODULE = Module(
     server_settings=LogServer,
     post_config=check_directories,
     open_logs=open_logs,
+    child_init=begin_child,
 )  # fmt: skip

@@ -33,6 +33,11 @@ def _text(value: str | None) -> str:
     return escape_logitem(value) if value else "-"
 
 
+def _given(value: str | None) -> str:
+    """What a client or the configuration gave: an empty value is one."""
+    return "-" if value is None else escape_logitem(value)
+
+
 def _path_text(value: str | None) -> str:
     return escape_logitem(path_octets(value)) if value else "-"
 
@@ -48,32 +53,31 @@ def _address(argument: str) -> ItemFunction:
 
 
 def _header_in(name: str) -> ItemFunction:
-    return lambda x: _text(x.headers_in.get(name))
+    return lambda x: _given(x.headers_in.get(name))
 
 
 def _header_out(name: str) -> ItemFunction:
     key = name.lower()
     if key == "content-type":
-        return lambda x: _text(_media_type(x))
+        return lambda x: _given(_media_type(x))
     if key in ("date", "server"):
         return lambda x: "-"  # not the request's: Apache writes them before it looks at its headers
-    return lambda x: _text(_sent(x, key))
+    return lambda x: _given(_sent(x, key))
 
 
 def _sent(x: Exchange, key: str) -> str | None:
     """A field of the head as it was sent; where none was (HTTP/0.9, nph- scripts), as it would have been."""
     lines = x.notes.get("sent-head")
     if lines is None:
-        return x.headers_out.get(key) or x.err_headers_out.get(key)
+        return x.err_headers_out.first(key) or x.headers_out.first(key)
     fields = [line.partition(": ") for line in lines]
     values = [value for name, mark, value in fields if mark and name.lower() == key]
-    return ", ".join(values) if values else None
+    return (", ".join(values) if key == "set-cookie" else values[0]) if values else None
 
 
 def _media_type(x: Exchange) -> str | None:
-    """Content-Type without parameters, whatever the case it was asked in."""
-    given = x.content_type or x.headers_out.get("Content-Type")
-    return given and given.partition(";")[0].rstrip()
+    """Content-Type without parameters; as it was sent where it was not the resource's own."""
+    return _sent(x, "content-type") if x.content_type is None else x.content_type.partition(";")[0].rstrip()
 
 
 def _cookie(name: str) -> ItemFunction:
@@ -83,18 +87,18 @@ def _cookie(name: str) -> ItemFunction:
         for pair in (x.headers_in.get("Cookie") or "").split(";"):
             key, mark, text = pair.partition("=")
             if mark and key.strip().lower() == wanted:
-                return escape_logitem(text.strip())
+                return _text(text.strip())
         return "-"
 
     return value
 
 
 def _note(name: str) -> ItemFunction:
-    return lambda x: _text(str(x.notes[name])) if name in x.notes else "-"
+    return lambda x: _given(str(x.notes[name])) if name in x.notes else "-"
 
 
 def _variable(name: str) -> ItemFunction:
-    return lambda x: _text(x.env.get(name))
+    return lambda x: escape_logitem(path_octets(x.env[name])) if name in x.env else "-"
 
 
 def _body_bytes(x: Exchange) -> str:
@@ -149,7 +153,7 @@ def _canonical_port(x: Exchange) -> str:
 _PORTS: Final[Mapping[str, ItemFunction]] = {
     "": _canonical_port,
     "canonical": _canonical_port,
-    "remote": lambda x: str(x.peer.remote[1]),
+    "remote": lambda x: str(x.client_port),
     "local": lambda x: str(x.peer.local[1]),
 }
 _PROCESS: Final[Mapping[str, ItemFunction]] = {
@@ -210,7 +214,7 @@ def _time(argument: str) -> ItemFunction:
 
 
 def _handler(x: Exchange) -> str:
-    return _text(x.handler)
+    return "-" if x.handler is None else escape_logitem(x.handler)
 
 
 def _request_line(x: Exchange) -> str:
@@ -263,7 +267,7 @@ LONG_ITEMS: Final[Mapping[str, Maker]] = {
 def _trailer_value(table: str, name: str) -> ItemFunction:
     def value(x: Exchange) -> str:
         trailers = x.first.notes.get(table)
-        return _text(trailers.get(name)) if trailers is not None else "-"
+        return _given(trailers.get(name)) if trailers is not None else "-"
 
     return value
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from mpmserver.config.errors import ConfigError, ErrorKind
 from mpmserver.core.errorlog import LogOpenError, os_error
+from mpmserver.modules.log_config.buffer import LineBuffer
 from mpmserver.modules.log_config.format import Formatter, compile_format
-from mpmserver.modules.log_config.settings import COMMON, CustomLog, LogServer
+from mpmserver.modules.log_config.settings import COMMON, CustomLog, LogServer, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mpmserver.config.build import Configuration
-    from mpmserver.core.logs import Opener
+    from mpmserver.core.child import Child
+    from mpmserver.core.logs import LogSink, Opener
     from mpmserver.core.site import Server, Site
 
-    Compiled = tuple[str | None, bool, Formatter, Callable[[bytes], None]]
+    Compiled = tuple[Wanted | None, Formatter, Callable[[bytes], None]]
 
 
 def check_directories(configuration: Configuration) -> None:
@@ -47,27 +49,56 @@ def inaccessible(directory: str) -> str:
 
 def open_logs(site: Site, opener: Opener) -> None:
     """Compile every server's logs and open their sinks; raises LogOpenError."""
+    main = site.main[LogServer]
+    writers = Writers(opener, site.configuration.server_root, main.buffered)
     for server in site.servers:
-        server[LogServer].compiled = tuple(_compiled_logs(site, server, opener))
+        server[LogServer].compiled = tuple(_compiled_logs(site, server, writers))
+    main.buffers = writers.buffers
 
 
-def _compiled_logs(site: Site, server: Server, opener: Opener) -> list[Compiled]:
+def begin_child(child: Child) -> None:
+    """Have what is buffered written when a child ends."""
+    for buffer in child.site.main[LogServer].buffers:
+        child.on_exit(buffer.flush)
+
+
+class Writers:
+    """Where the lines of each target go: to its sink, or with BufferedLogs to the buffer before it."""
+
+    def __init__(self, opener: Opener, root: str, buffered: bool) -> None:
+        self._opener = opener
+        self._root = root
+        self._buffers: dict[LogSink, LineBuffer] | None = {} if buffered else None
+
+    @property
+    def buffers(self) -> tuple[LineBuffer, ...]:
+        return tuple((self._buffers or {}).values())
+
+    def open(self, target: str) -> Callable[[bytes], None]:
+        """Return the function that takes a line of this target. Raises LogOpenError."""
+        try:
+            sink = self._opener.open(target, self._root)
+        except (OSError, ValueError) as error:
+            what = "piped log program" if target.startswith("|") else "transfer log file"
+            name = target if target.startswith("|") else os.path.normpath(os.path.join(self._root, target))
+            raise LogOpenError(f"{os_error(error)}: AH00649: could not open {what} {name}.") from None
+        if self._buffers is None:
+            return sink.write
+        return self._buffers.setdefault(sink, LineBuffer(sink.write)).write
+
+
+def _compiled_logs(site: Site, server: Server, writers: Writers) -> list[Compiled]:
     """A virtual host without logs writes the main server's, in its own default format where they name none."""
     main, own = site.main[LogServer], server[LogServer]
     declared = server.config.tables.get(LogServer)
     has_logs = server.is_virtual and isinstance(declared, LogServer) and bool(declared.logs)
-    logs = (*own.logs, *(log for log in main.logs if log.everywhere)) if has_logs else main.logs
-    formats = {"CLF": COMMON, **(own.formats if has_logs else main.formats)}
-    root = site.configuration.server_root
-    return [_compiled(log, formats, own.default_format, opener, root) for log in logs]
+    formats = {"CLF": COMMON, **main.formats}
+    if not has_logs:
+        return [_compiled(log, formats, own.default_format, writers) for log in main.logs]
+    shared = [_compiled(log, formats, own.default_format, writers) for log in main.logs if log.everywhere]
+    return [_compiled(log, formats | own.formats, own.default_format, writers) for log in own.logs] + shared
 
 
-def _compiled(log: CustomLog, formats: dict[str, str], default: str, opener: Opener, root: str) -> Compiled:
+def _compiled(log: CustomLog, formats: dict[str, str], default: str, writers: Writers) -> Compiled:
     form = default if log.format is None else formats.get(log.format, log.format)
-    try:
-        sink = opener.open(log.target, root)
-    except (OSError, ValueError) as error:
-        what = "piped log program" if log.target.startswith("|") else "transfer log file"
-        name = log.target if log.target.startswith("|") else os.path.normpath(os.path.join(root, log.target))
-        raise LogOpenError(f"{os_error(error)}: AH00649: could not open {what} {name}.") from None
-    return log.variable, log.negate, compile_format(form), sink.write
+    return log.wanted, compile_format(form), writers.open(log.target)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.node import Origin
 from mpmserver.config.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.modules.log_config.buffer import LineBuffer
+
+Wanted = Callable[["Exchange"], bool]
 
 COMMON = '%h %l %u %t "%r" %>s %b'
 """The format of a TransferLog where no LogFormat says otherwise; its nickname is CLF."""
@@ -18,8 +25,8 @@ class CustomLog:
 
     target: str
     format: str | None
-    variable: str | None
-    negate: bool
+    wanted: Wanted | None
+    """Which requests are logged; None is all."""
     everywhere: bool
     """GlobalLog: virtual hosts with logs of their own write it too."""
     origin: Origin
@@ -34,6 +41,8 @@ class LogServer(Settings):
     logs: tuple[CustomLog, ...] = setting(())
     """A virtual host with logs of its own has none of the main server's but the global ones."""
     buffered: bool = setting(False)
-    """BufferedLogs: understood, and always true; lines are gathered and written by the wake-up or the request."""
+    """BufferedLogs, the main server's: lines are written when there are many, or their child ends."""
+    buffers: tuple[LineBuffer, ...] = setting(())
+    """What they are kept in."""
     compiled: tuple[Any, ...] = setting(())
-    """(variable, negate, format function, sink's write) of each log."""
+    """(condition, format function, sink's write) of each log."""

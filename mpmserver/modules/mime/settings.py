@@ -1,8 +1,10 @@
 """Settings of mod_mime: what each extension means in a section, and the types of the whole server.
 
 An `Extension` holds what Add and Remove directives said about one extension: None where nothing was said, `REMOVED`
-where it was taken back. Merging lays the inner section over the outer one, so a Remove hides what lies below it,
-the types file included, and an Add after it counts again.
+where it was taken back. Merging lays the inner section over the outer one, so a Remove hides what lies below it, and
+an Add after it counts again. As in Apache a Remove holds for one merging only: where two .htaccess files are merged
+with each other first, what they remove of the server's own is there again. RemoveType alone is kept, and hides the
+types file, too.
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ class Extension:
     output_filters: str | None = None
 
     def over(self, outer: Extension) -> Extension:
-        """Return `outer` with what this one says laid over it."""
+        """Return `outer` with what this one says laid over it; what either removes is done with."""
         said = {name: value for name in FIELDS if (value := getattr(self, name)) is not None}
-        return replace(outer, **said)
+        laid = replace(outer, **said)
+        return replace(laid, **{name: None for name in FIELDS if getattr(laid, name) == REMOVED})
 
 
 FIELDS = ("media_type", "charset", "language", "encoding", "handler", "input_filters", "output_filters")
@@ -61,12 +64,9 @@ class MimeDir(Settings):
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
         merged = super(MimeDir, cls).merge(outer, inner)
-        if is_set(outer.extensions) and is_set(inner.extensions):
+        if is_set(outer.extensions) or is_set(inner.extensions):
+            below, above = outer.extensions or {}, inner.extensions or {}
             merged.extensions = {
-                **outer.extensions,
-                **{
-                    name: extension.over(outer.extensions.get(name, NOTHING))
-                    for name, extension in inner.extensions.items()
-                },
+                name: above.get(name, NOTHING).over(below.get(name, NOTHING)) for name in {**below, **above}
             }
         return merged

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Final
 from mpmserver.core.names import TOKENS
 from mpmserver.core.scoreboard import (
     DEAD,
-    GRACEFUL,
-    IDLE_KILL,
+    NOT_BUSY,
     READY,
-    STARTING,
     ProcessView,
     Scoreboard,
     WorkerView,
+    worker_states,
 )
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.status.figures import KIB
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 REQUEST_CHARACTERS: Final = 63
 IDLE: Final = frozenset({READY})
-NOT_BUSY: Final = frozenset({DEAD, STARTING, READY, IDLE_KILL, GRACEFUL})
 STATE_WORDS: Final = {
     "_": "Ready", ".": "Dead", "S": "Starting", "R": "<b>Read</b>", "W": "<b>Write</b>", "K": "<b>Keepalive</b>",
     "L": "<b>Logging</b>", "D": "<b>DNS lookup</b>", "C": "<b>Closing</b>", "G": "Finishing", "I": "Dying",
@@ -212,18 +210,6 @@ def snapshot(child: Child) -> Snapshot:
         scoreboard="".join(letters),
         slots=tuple(slots),
     )
-
-
-def worker_states(states: bytes, threads: int) -> bytes:
-    """The states of a process's workers; a listener that answers by itself stands in for one that is idle.
-
-    So the scoreboard has as many letters as there may be workers, and every request under way is seen.
-    """
-    own = bytearray(states[:threads])
-    for state in states[threads:]:
-        if state not in NOT_BUSY and READY in own:
-            own[own.index(READY)] = state
-    return bytes(own)
 
 
 def _letters(view: ProcessView, states: bytes, old: bool) -> str:

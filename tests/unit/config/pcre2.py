@@ -8,6 +8,9 @@ from functools import cache
 
 OPTIONS = {"i": 0x8, "m": 0x400, "n": 0x2000, "s": 0x20, "U": 0x40000, "x": 0x80, "D": 0x10}
 
+DUPNAMES = 0x40
+"""Set for all of Apache's expressions."""
+
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -46,7 +49,7 @@ def search(pattern: str, subject: str, options: str = "") -> Spans | None:
     library = _library()
     raw, data = pattern.encode("latin-1"), subject.encode("latin-1")
     code, offset = ctypes.c_int(), ctypes.c_size_t()
-    flags = sum(OPTIONS[option] for option in options)
+    flags = DUPNAMES + sum(OPTIONS[option] for option in options)
     compiled = library.pcre2_compile_8(raw, len(raw), flags, ctypes.byref(code), ctypes.byref(offset), None)
     if not compiled:
         raise PatternError(f"error {code.value} at {offset.value}")

@@ -14,7 +14,7 @@ from mpmserver.config.node import Origin
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.so import Catalog
-from mpmserver.modules.standard import BUILT_IN, STATIC, is_mpm, source_of
+from mpmserver.modules.standard import BUILT_IN, ONLY_BY_NAME, STATIC, is_mpm, source_of
 
 
 class Reader:
@@ -53,7 +53,7 @@ def names(loaded: Loaded) -> list[str]:
 
 def test_without_loadmodule_there_is_everything_and_the_default_mpm(reader: Reader) -> None:
     loaded = reader.load("Listen 80\n")
-    expected = {name for name in BUILT_IN if not is_mpm(name)} | {"mpm_event_module"}
+    expected = {name for name in BUILT_IN if not is_mpm(name) and name not in ONLY_BY_NAME} | {"mpm_event_module"}
     assert set(names(loaded)) == expected == set(loaded.static)
     assert loaded.mpm.name == "event"
 

@@ -49,8 +49,13 @@ MEANT_ALIKE = [
 
 
 def _ours(pattern: str, subject: str, options: str) -> pcre2.Spans | None:
-    match = compile_pcre(pattern, options, defaults="").search(subject)
+    """Where we find it; pattern and subject are octets, written as Latin-1."""
+    match = compile_pcre(_text(pattern), options, defaults="").search(_text(subject))
     return None if match is None else tuple(match.span(group) for group in range(match.re.groups + 1))
+
+
+def _text(octets: str) -> str:
+    return octets.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize("pattern", MEANT_ALIKE)
@@ -87,7 +92,6 @@ REFUSED = [
     (r"\c", "printable ASCII"),
     (r"\1", "has no equal"),
     ("(?<1>a)", "name"),
-    ("(?<n>a)(?<n>b)", "has no equal"),
     ("(?<=a*)b", "has no equal"),
     ("(?(1)a|b|c)", "more than two branches"),
     ("(?y)", "option (?y)"),
@@ -103,36 +107,6 @@ def test_refused_by_both(pattern: str, reason: str) -> None:
     with pytest.raises(pcre2.PatternError):
         pcre2.search(pattern, "")
     with pytest.raises(ConfigError, match=re.escape(reason)):
-        compile_pcre(pattern)
-
-
-NOT_SUPPORTED = [
-    ("a(?R)?", "recursion"),
-    ("(a)(?1)", "recursion"),
-    ("(a)(?-1)", "recursion"),
-    ("(?<n>a)(?&n)", "recursion"),
-    ("(?<n>a)(?P>n)", "recursion"),
-    ("(?|(a)|(b))", "branch reset"),
-    ("(?C1)a", "callout"),
-    ("(*COMMIT)a", "verb"),
-    ("(*UTF)a", "verb"),
-    ("(?(?=a)b|c)", "condition other than"),
-    ("(?(DEFINE)a)", "condition other than"),
-    (r"a\Kb", r"\K"),
-    (r"\Ga", r"\G"),
-    (r"\X", r"\X"),
-    (r"\p{L}", r"\p"),
-    (r"\P{L}", r"\P"),
-    ("(?J)(?<n>a)(?<n>b)", "(?J)"),
-    (r"(a\1?)", "open group"),
-    ("(" * 101 + ")" * 101, "too deeply nested"),
-]
-
-
-@pytest.mark.parametrize(("pattern", "construct"), NOT_SUPPORTED)
-def test_refused_because_python_cannot(pattern: str, construct: str) -> None:
-    pcre2.search(pattern, "ab")
-    with pytest.raises(ConfigError, match=re.escape(construct)):
         compile_pcre(pattern)
 
 
@@ -155,7 +129,7 @@ PIECES = ["a", "b", "A", ".", "^", "$", "|", "(", "(", ")", ")", "[ab]", "[^a]",
           r"\g{-1}", r"\k<n>", r"[\b]", "[[:<:]]", "[[:>:]]"]  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join),
     st.sampled_from(SUBJECTS),

@@ -136,3 +136,55 @@ def test_what_a_module_wants_done_at_the_end_is_done_last_in_first_out(
     monkeypatch.setattr(made.resolver, "map_to_storage", watched)
     assert get(made, "/nowhere").body == b"sorry"
     assert seen == ["/sorry.txt", "/nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("by_uri", "section", "target", "denied"),
+    [
+        (False, "Location /p", "/p/b.txt", 1),
+        (False, "Directory {root}/htdocs", "/none", 1),
+        (True, "Location /p", "/p/b.txt", 2),
+        (True, "Location /p", "/p/a.txt", 1),
+        (True, "Directory {root}/htdocs", "/p/b.txt", 1),
+        (True, "Directory {root}/htdocs", "/p/none", 2),
+        (True, "Directory {root}/htdocs", "/p/b.txt/more", 2),
+        (True, "Directory {root}/htdocs", "/b.txt", 2),
+        (False, "Location /p/a.txt", "/p/b.txt", 1),
+    ],
+)
+def test_what_is_authorized_once_is_not_asked_again(
+    tmp_path: Path, by_uri: bool, section: str, target: str, denied: int
+) -> None:
+    name = section.partition(" ")[0]
+    section = section.format(root=tmp_path)
+    made = world(tmp_path, f"<{section}>\nRequire all denied\nErrorDocument 403 {target}\n</{name}>\n")
+    (tmp_path / "htdocs" / "p").mkdir()
+    for file in ("p/a.txt", "p/b.txt", "b.txt"):
+        (tmp_path / "htdocs" / file).write_text("x")
+    made.site.checks_by_uri = by_uri
+    assert get(made, "/p/a.txt").status == 403
+    assert sum("AH01630" in line for line in log_of(made)) == denied
+
+
+def test_a_redirected_request_is_checked_again_in_another_folder(tmp_path: Path) -> None:
+    made = world(
+        tmp_path,
+        "ErrorDocument 404 /private/f\n<Directory />\nRequire expr \"%{REQUEST_URI} !~ m#^/private/f#\"\n</Directory>",
+    )
+    (tmp_path / "htdocs" / "private").mkdir()
+    (tmp_path / "htdocs" / "private" / "f").write_text("secret")
+    answer = get(made, "/nowhere")
+    assert answer.status == 404
+    assert b"secret" not in answer.body
+    assert b"secret" in get(made, "/private/nowhere").body  # the same folder has been asked already, as in Apache
+
+
+def test_a_preface_comes_before_the_first_request(tmp_path: Path) -> None:
+    made = world(tmp_path, "RemoteIPProxyProtocol On\n<Directory />\nRequire ip 1.2.3.4\n</Directory>")
+    (tmp_path / "htdocs" / "a.txt").write_text("hello")
+    request = b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    header = b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"
+    answer = exchange(made, *[header[i : i + 1] for i in range(len(header))], request + request)
+    assert answer.count(b"hello") == 2
+    assert exchange(made, request) == b""
+    assert exchange(made, header[:20]) == b""

@@ -65,6 +65,13 @@ def test_read_gives_what_is_there() -> None:
     assert decoder.done
 
 
+def test_read_gives_one_chunk_where_it_is_asked_to() -> None:
+    decoder = ChunkedDecoder()
+    decoder.feed(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    assert [decoder.read(100, one=True) for _ in range(3)] == [b"hello", b" world", b""]
+    assert decoder.done
+
+
 def test_a_line_of_zeros_is_cheap() -> None:
     """Sizes are matched without going back over their digits."""
     wire = b"0" * 8180 + b"x\r\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpmserver.http.headers import Headers
+from mpmserver.http.headers import ChangedHeaders, Headers
 
 FIELDS = [("Host", "x"), ("Accept", "a"), ("X-y", "1"), ("accept", "b"), ("ACCEPT", "c")]
 
@@ -27,7 +27,7 @@ def test_items_keep_order_and_spelling() -> None:
 def test_set_replaces_all_in_the_first_ones_place() -> None:
     headers = Headers(FIELDS)
     headers.set("aCCept", "z")
-    assert headers.items() == [("Host", "x"), ("aCCept", "z"), ("X-y", "1")]
+    assert headers.items() == [("Host", "x"), ("Accept", "z"), ("X-y", "1")]
     headers.set("New", "n")
     assert headers.items()[-1] == ("New", "n")
 
@@ -65,3 +65,19 @@ def test_copies_are_independent() -> None:
     other.set("Host", "y")
     other.unset("X-y")
     assert headers.items() == FIELDS
+
+
+def test_the_first_of_several() -> None:
+    assert Headers(FIELDS).first("ACCEPT") == "a"
+    assert Headers(FIELDS).first("none") is None
+
+
+def test_changed_headers_are_a_table() -> None:
+    """What was received is one field, what is added beside it is not seen by those who ask for the value."""
+    changed = ChangedHeaders.of(Headers(FIELDS))
+    assert changed.items() == [("Host", "x"), ("Accept", "a, b, c"), ("X-y", "1")]
+    changed.add("accept", "d")
+    assert changed.get("Accept") == "a, b, c"
+    assert changed.get("none", "default") == "default"
+    assert changed.merged_items()[-1] == ("accept", "d")
+    assert changed.copy().get("Accept") == "a, b, c"

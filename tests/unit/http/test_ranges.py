@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ TAG = '"t"'
 Outcome = Unsatisfiable | list[Span] | None
 
 
-def select(value: str, **limits: int | None) -> Outcome:
+def select(value: str, **limits: Any) -> Outcome:
     return select_ranges(Headers([("Range", value)]), SIZE, TAG, 0, 1000, **limits)
 
 
@@ -154,3 +156,19 @@ def test_ranges_are_what_was_asked_and_never_exceed_the_whole(specs: list[str]) 
         assert sum(last - first + 1 for first, last in outcome) <= SIZE
     else:
         assert (outcome is UNSATISFIABLE) is (not asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("0-3,2-8", "0-3,2-8 | 0-8 (1 : 0 : 13)"),
+        ("-4", "-4 | 9-12 (0 : 0 : 13)"),
+        ("50-,0-1", "50-,0-1 | 0-1 (0 : 0 : 13)"),
+        ("5-6,3-4,1-2", "5-6,3-4,1-2 | 1-6 (2 : 2 : 13)"),
+        ("0-0,-1,5-", "0-0,-1,5- | 0-0,5-12 (1 : 1 : 13)"),
+    ],
+)
+def test_explained(asked: str, told: str) -> None:
+    heard: list[str] = []
+    select_ranges(Headers([("Range", f"bytes={asked}")]), 13, None, None, 0, explain=heard.append)
+    assert heard == [told]

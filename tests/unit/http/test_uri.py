@@ -16,6 +16,7 @@ from mpmserver.http.uri import (
     escape_uri,
     normalize_path,
     parse_target,
+    refused_path,
     unescape_path,
     unescape_query,
 )
@@ -184,3 +185,11 @@ def test_no_path_leaves_the_root(pieces: list[str], merge: bool) -> None:
 def test_escape_is_the_inverse(octets: bytes) -> None:
     path = "/x" + os.fsdecode(octets)
     assert decode_path(escape_path(path)) == path
+
+
+@pytest.mark.parametrize(("raw", "shown"), [
+    ("/../x", "/x"), ("/a//../../x", "/x"), ("/a%2fb", "/a/b"), ("/a%00b", "/a"), ("/%zz/../x", "/%zz/../x"),
+    ("/a%20b/%2F/..", "/a b/"), ("x", "x"),
+])  # fmt: skip
+def test_what_logs_show_of_a_refused_path(raw: str, shown: str) -> None:
+    assert refused_path(raw) == shown

@@ -15,7 +15,7 @@ from mpmserver.core.settings import Level
 from mpmserver.core.site import Server, Site
 from mpmserver.core.world import World
 from mpmserver.http.head import parse_head
-from mpmserver.modules import core, http, unixd
+from mpmserver.modules import authz_core, core, http, unixd
 from mpmserver.modules.so import Catalog
 from mpmserver.mpm import prefork
 from mpmserver.serve.input import NO_REQUEST_BODY, NoRequestBody
@@ -30,7 +30,7 @@ class SomeModules:
     mpms: tuple[str, ...] = ("prefork",)
 
     def __init__(self, *modules: Any) -> None:
-        found = (core.MODULE, http.MODULE, unixd.MODULE, *modules)
+        found = (core.MODULE, http.MODULE, unixd.MODULE, authz_core.MODULE, *modules)
         self._found = {module.identifier: module for module in found}
         self.static = tuple(self._found)
 

@@ -161,10 +161,10 @@ async def read_body(body: Body) -> bytes:
     return b"".join(pieces)
 
 
-def refusal(root: Path, text: str) -> str:
+def refusal(root: Path, text: str, modules: Iterable[str] = USUAL) -> str:
     """The message with which a configuration is refused, "" where it is not."""
     try:
-        SiteKit(root, text)
+        SiteKit(root, text, modules)
     except ConfigError as error:
         return error.message
     return ""

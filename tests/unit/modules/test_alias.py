@@ -209,10 +209,13 @@ def test_refusals(tmp_path: Path, line: str, message: str) -> None:
     assert refusal(tmp_path, f"{line}\n") == message
 
 
-@pytest.mark.parametrize("argument", ["%{env:X}", "/a$1", "a\\b"])
-def test_an_expression_is_refused_clearly(tmp_path: Path, argument: str) -> None:
-    message = refusal(tmp_path, f'<Location /l>\nAlias "/x{argument}"\n</Location>\n')
-    assert message.startswith("Cannot parse alias expression '/x")
+@pytest.mark.parametrize(("directive", "message"), [
+    ("Alias /x%{nope}", "Cannot parse alias expression '/x%{nope}': Variable 'nope' does not exist"),
+    ("Redirect %{nope:x}", "Cannot parse redirect expression '%{nope:x}': Function 'nope' does not exist"),
+    (r"Redirect \\999", r"Cannot parse redirect expression '\999': Bad escape sequence"),
+])  # fmt: skip
+def test_expressions_that_are_none_are_refused(tmp_path: Path, directive: str, message: str) -> None:
+    assert refusal(tmp_path, f"<Location /l>\n{directive}\n</Location>\n") == message
 
 
 def test_sections_further_in_are_asked_first(tmp_path: Path) -> None:

@@ -211,3 +211,31 @@ def test_a_missing_types_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("line", "message"), REFUSALS)
 def test_refusals(tmp_path: Path, line: str, message: str) -> None:
     assert refusal(tmp_path, f"{line}\n") == message
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "handlers"),
+    [
+        ("RemoveHandler .foo", "", (None, None, None)),
+        ("AddHandler other .bar", "RemoveHandler .foo", ("srv", "srv", "other")),
+        ("AddHandler other .bar", "RemoveHandler .foo\nAddHandler more .baz", ("srv", "srv", "other")),
+        ("DefaultLanguage en", "RemoveHandler .foo", ("srv", "srv", None)),
+        ("AddHandler other .foo", "RemoveHandler .foo", ("other", "srv", None)),
+        ("RemoveHandler .foo", "AddHandler other .bar", (None, "srv", "other")),
+        ("RemoveHandler .foo", "DefaultLanguage en", (None, "srv", None)),
+        ("AddCharset utf-8 .foo", "RemoveHandler .foo", ("srv", "srv", None)),
+    ],
+)
+def test_a_handler_that_nested_sections_remove_is_there_again(
+    tmp_path: Path, outer: str, inner: str, handlers: tuple[str | None, ...]
+) -> None:
+    """Sections of the same walk are merged before they meet the server's; what they remove is forgotten there."""
+    sections = "".join(
+        f"<Directory {tmp_path}/htdocs/{name}>\n{text}\n</Directory>\n" for name, text in (("a", outer), ("a/b", inner))
+    )
+    kit = SiteKit(tmp_path, f"{OPEN}AddHandler srv .foo\n{sections}")
+    found = []
+    for name in ("a/x.foo", "a/b/x.foo", "a/b/x.bar"):
+        kit.file(name)
+        found.append(kit.get(f"/{name}").x.handler)
+    assert tuple(found) == handlers

@@ -58,7 +58,8 @@ REFUSALS = [
     ("BrowserMatchNoCase x", "Missing envariable expression for BrowserMatchNoCase"),
     ("SetEnvIfExpr", "Missing expression for SetEnvIfExpr"),
     ("SetEnvIfExpr true", "Missing envariable expression for SetEnvIfExpr"),
-    ("SetEnvIfExpr true a", 'Could not parse expression "true": expressions are not available in this version'),
+    ("SetEnvIfExpr %{nope} a", 'Could not parse expression "%{nope}": syntax error, unexpected $end: '
+     "Variable 'nope' does not exist"),
 ]
 
 
@@ -97,6 +98,26 @@ def test_lines_with_the_same_expression_are_one_condition(tmp_path: Path) -> Non
     kit = SiteKit(tmp_path, f"{OPEN}SetEnvIf Host . a\nSetEnvIf host . b=!\nSetEnvIfNoCase Host . c\n")
     kit.file("x")
     assert kit.get("/x").x.env == {"a": "1", "c": "1"}
+
+
+def test_expressions(tmp_path: Path) -> None:
+    kit = SiteKit(
+        tmp_path,
+        f"{OPEN}SetEnvIfExpr \"%{{REQUEST_URI}} =~ /(.)$/\" last=$1 whole=$0\n"
+        "SetEnvIfExpr true again=$1 plain\nSetEnvIfExpr false never\n"
+        "<Location />\nSetEnvIfExpr \"-U '/x' && reqenv('plain') == '1'\" waited !again\n</Location>\n",
+    )
+    kit.file("x")
+    assert kit.get("/x").x.env == {"last": "x", "whole": "x", "plain": "1", "waited": "1"}
+
+
+def test_what_an_expression_matched_is_the_value_for_the_same_attribute(tmp_path: Path) -> None:
+    kit = SiteKit(
+        tmp_path,
+        f"{OPEN}SetEnvIf Host (.*) a=$1\nSetEnvIfExpr \"'abc' =~ /(b)/\" b=$1\nSetEnvIf Host (.*) c=$1\n",
+    )
+    kit.file("x")
+    assert kit.get("/x").x.env == {"a": "localhost:8080", "b": "b", "c": "abc"}
 
 
 @pytest.mark.parametrize(("line", "message"), REFUSALS)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from mpmserver.core.scoreboard import READY, WRITING, Scoreboard
+from mpmserver.core.scoreboard import READY, WRITING, Scoreboard, worker_states
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.status import Wanted, wanted
 from mpmserver.modules.status.figures import byte_text, duration_text, general, kbyte_text, pid_key, short, wrapped
 from mpmserver.modules.status.report import report
-from mpmserver.modules.status.snapshot import Snapshot, process_cpu, snapshot, worker_states
+from mpmserver.modules.status.snapshot import Snapshot, process_cpu, snapshot
 from tests.memory import get, world
 
 

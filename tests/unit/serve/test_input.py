@@ -248,3 +248,49 @@ def test_a_request_without_a_body() -> None:
     assert run(body.read(10)) == run(body.read_now(10)) == b""
     assert body.seconds_left() == float("inf")
     assert body.late().status == 408
+
+
+class Watch:
+    """Notes what it is told, and refuses what is too much."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.told: list[int | str | None] = []
+
+    def before(self, length: int | None) -> None:
+        self.told.append(f"length {length}")
+        if length is not None and length > self.most:
+            raise BodyError(413, BodyError.BROKEN)
+
+    def took(self, count: int) -> None:
+        self.told.append(count)
+        self.most -= count
+        if self.most < 0:
+            raise BodyError(413, BodyError.BROKEN)
+
+
+def test_who_looks_on_is_told_of_each_chunk(make: Make) -> None:
+    _connection, body = make(Chunked(), b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    watch = body.watch = Watch(20)
+    assert whole(body) == b"hello world"
+    assert [told for told in watch.told if told != "length None"] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("framing", "sent"), [(Length(11), b"hello world"), (Chunked(), b"b\r\nhello world\r\n0\r\n\r\n")]
+)
+def test_who_looks_on_may_refuse(make: Make, framing: Framing, sent: bytes) -> None:
+    _connection, body = make(framing, sent)
+    body.watch = Watch(10)
+    with pytest.raises(BodyError) as caught:
+        whole(body)
+    assert caught.value.status == 413
+    assert body.failed
+    assert not body.can_be_skipped()
+
+
+def test_nobody_looks_at_no_body() -> None:
+    request = SimpleNamespace(has_body=False)
+    body = request_body(None, request)  # type: ignore[arg-type]
+    body.watch = Watch(0)
+    assert body.watch is None

@@ -46,6 +46,32 @@ def test_persistence(tmp_path: Path, version: str, fields: tuple[str, ...], line
     assert answered.get("Keep-Alive") == ("timeout=5, max=3" if connection == "Keep-Alive" else None)
 
 
+@pytest.mark.parametrize(
+    ("asked", "changed", "connection"),
+    [
+        ("keep-alive", "set Connection close", "close"),
+        ("keep-alive", "unset Connection", None),
+        ("close", "unset Connection", None),
+        ("close", "set Connection keep-alive", "Keep-Alive"),
+        ("close", "set X y", "close"),
+    ],
+)
+def test_a_request_is_what_modules_made_of_it(tmp_path: Path, asked: str, changed: str, connection: str | None) -> None:
+    made = world(tmp_path, f"RequestHeader {changed}\n")
+    (tmp_path / "htdocs" / "a.txt").write_text("a")
+    head = exchange(made, f"GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: {asked}\r\n\r\n".encode())
+    answered = dict(field.split(": ", 1) for field in head.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:])
+    assert answered.get("Connection") == connection
+
+
+def test_keep_alive_is_the_connections_own(tmp_path: Path) -> None:
+    made = world(tmp_path, "Header set Keep-Alive mine\n")
+    (tmp_path / "htdocs" / "a.txt").write_text("a")
+    request = b"GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n"
+    assert b"Keep-Alive: mine" not in exchange(made, request % b"keep-alive")
+    assert b"Keep-Alive: mine" in exchange(made, request % b"close")
+
+
 def test_the_last_of_max_keep_alive_requests_says_so(tmp_path: Path) -> None:
     made = world(tmp_path, ENVIRONMENT)
     (tmp_path / "htdocs" / "a.txt").write_text("a")

@@ -1,0 +1,1 @@
+secrets dump.sql

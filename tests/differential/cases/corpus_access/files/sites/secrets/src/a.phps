@@ -1,0 +1,1 @@
+secrets src/a.phps

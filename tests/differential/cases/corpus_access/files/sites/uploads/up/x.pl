@@ -1,0 +1,1 @@
+uploads up/x.pl

@@ -1,0 +1,1 @@
+blog wp-admin/admin-ajax.php

@@ -1,0 +1,1 @@
+blog wp-config.php

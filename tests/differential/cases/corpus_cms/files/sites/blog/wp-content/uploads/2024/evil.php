@@ -1,0 +1,1 @@
+blog wp-content/uploads/2024/evil.php

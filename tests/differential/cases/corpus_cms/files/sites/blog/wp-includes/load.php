@@ -1,0 +1,1 @@
+blog wp-includes/load.php

@@ -1,0 +1,1 @@
+blog wp-login.php

@@ -1,0 +1,1 @@
+flat system/x.php

@@ -1,0 +1,1 @@
+flat tests/t.php

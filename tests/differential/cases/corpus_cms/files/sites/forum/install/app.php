@@ -1,0 +1,1 @@
+forum install/app.php

@@ -1,0 +1,1 @@
+forum posting.php

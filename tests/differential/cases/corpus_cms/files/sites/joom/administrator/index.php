@@ -1,0 +1,1 @@
+joom administrator/index.php

@@ -1,0 +1,1 @@
+joom api/index.php

@@ -1,0 +1,1 @@
+joom components/com_x/x.php

@@ -1,0 +1,1 @@
+joom index.php

@@ -1,0 +1,1 @@
+multiblog index.php

@@ -1,0 +1,1 @@
+multiblog wp-admin/load.php

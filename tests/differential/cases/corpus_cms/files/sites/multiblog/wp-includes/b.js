@@ -1,0 +1,1 @@
+multiblog wp-includes/b.js

@@ -1,0 +1,1 @@
+portal10 core/misc/a.js

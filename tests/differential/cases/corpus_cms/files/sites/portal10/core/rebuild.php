@@ -1,0 +1,1 @@
+portal10 core/rebuild.php

@@ -1,0 +1,1 @@
+portal10 index.php

@@ -1,0 +1,1 @@
+portal7 cron.php

@@ -1,0 +1,1 @@
+portal7 sites/default/files/evil.php

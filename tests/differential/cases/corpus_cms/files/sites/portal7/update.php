@@ -1,0 +1,1 @@
+portal7 update.php

@@ -1,0 +1,1 @@
+typo typo3/index.php

@@ -1,0 +1,1 @@
+typo typo3conf/LocalConfiguration.php

@@ -1,0 +1,1 @@
+typo vendor/a.php

@@ -1,0 +1,1 @@
+wiki extensions/e.js

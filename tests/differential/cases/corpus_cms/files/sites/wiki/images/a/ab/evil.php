@@ -1,0 +1,1 @@
+wiki images/a/ab/evil.php

@@ -1,0 +1,1 @@
+cake config/app.php

@@ -1,0 +1,1 @@
+cake src/App.php

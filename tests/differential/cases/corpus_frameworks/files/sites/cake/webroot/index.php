@@ -1,0 +1,1 @@
+cake webroot/index.php

@@ -1,0 +1,1 @@
+cloud 3rdparty/x.php

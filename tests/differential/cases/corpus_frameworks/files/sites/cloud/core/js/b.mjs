@@ -1,0 +1,1 @@
+cloud core/js/b.mjs

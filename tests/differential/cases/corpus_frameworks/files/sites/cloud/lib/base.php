@@ -1,0 +1,1 @@
+cloud lib/base.php

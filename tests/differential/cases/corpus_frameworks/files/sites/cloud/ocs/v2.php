@@ -1,0 +1,1 @@
+cloud ocs/v2.php

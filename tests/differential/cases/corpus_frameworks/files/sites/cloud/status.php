@@ -1,0 +1,1 @@
+cloud status.php

@@ -1,0 +1,1 @@
+igniter application/config.php

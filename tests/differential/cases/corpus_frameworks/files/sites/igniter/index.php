@@ -1,0 +1,1 @@
+igniter index.php

@@ -1,0 +1,1 @@
+igniter system/core/x.php

@@ -1,0 +1,1 @@
+igniter4 index.php

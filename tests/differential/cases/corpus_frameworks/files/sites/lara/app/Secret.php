@@ -1,0 +1,1 @@
+lara app/Secret.php

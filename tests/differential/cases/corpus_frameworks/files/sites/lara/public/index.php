@@ -1,0 +1,1 @@
+lara public/index.php

@@ -1,0 +1,1 @@
+lara server.php

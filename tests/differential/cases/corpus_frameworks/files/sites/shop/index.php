@@ -1,0 +1,1 @@
+shop index.php

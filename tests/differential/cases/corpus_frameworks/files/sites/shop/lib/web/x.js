@@ -1,0 +1,1 @@
+shop lib/web/x.js

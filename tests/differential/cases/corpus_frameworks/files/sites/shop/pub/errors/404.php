@@ -1,0 +1,1 @@
+shop pub/errors/404.php

@@ -1,0 +1,1 @@
+shop pub/media/x.php

@@ -1,0 +1,1 @@
+shop setup/index.php

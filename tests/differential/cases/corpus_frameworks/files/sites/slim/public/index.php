@@ -1,0 +1,1 @@
+slim public/index.php

@@ -1,0 +1,1 @@
+slim src/x.php

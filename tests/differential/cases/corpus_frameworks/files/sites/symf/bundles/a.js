@@ -1,0 +1,1 @@
+symf bundles/a.js

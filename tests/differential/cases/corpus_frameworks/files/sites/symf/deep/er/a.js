@@ -1,0 +1,1 @@
+symf deep/er/a.js

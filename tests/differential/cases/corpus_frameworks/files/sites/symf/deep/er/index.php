@@ -1,0 +1,1 @@
+symf deep/er/index.php

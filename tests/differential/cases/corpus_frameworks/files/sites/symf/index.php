@@ -1,0 +1,1 @@
+symf index.php

@@ -1,0 +1,1 @@
+yii assets/1a2b/a.js

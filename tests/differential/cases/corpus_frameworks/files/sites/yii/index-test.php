@@ -1,0 +1,1 @@
+yii index-test.php

@@ -1,0 +1,1 @@
+yii protected/x.php

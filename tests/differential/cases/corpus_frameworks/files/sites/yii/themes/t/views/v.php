@@ -1,0 +1,1 @@
+yii themes/t/views/v.php

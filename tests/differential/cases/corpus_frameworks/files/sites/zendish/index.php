@@ -1,0 +1,1 @@
+zendish index.php

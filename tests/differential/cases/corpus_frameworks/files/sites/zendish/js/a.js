@@ -1,0 +1,1 @@
+zendish js/a.js

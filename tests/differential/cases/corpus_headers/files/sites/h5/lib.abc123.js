@@ -1,0 +1,1 @@
+h5 lib.abc123.js

@@ -1,0 +1,1 @@
+longcache a.js

@@ -1,0 +1,1 @@
+longcache lib.abc123.js

@@ -1,0 +1,1 @@
+longcache lib.js

@@ -1,0 +1,1 @@
+longcache x.php

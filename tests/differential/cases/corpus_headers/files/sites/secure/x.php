@@ -1,0 +1,1 @@
+secure x.php

@@ -1,0 +1,1 @@
+errors errors/500.php

@@ -1,0 +1,1 @@
+handlers a.php

@@ -1,0 +1,1 @@
+handlers legacy/x.php3

@@ -1,0 +1,1 @@
+handlers static/z.php

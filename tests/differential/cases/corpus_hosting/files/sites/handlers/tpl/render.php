@@ -1,0 +1,1 @@
+handlers tpl/render.php

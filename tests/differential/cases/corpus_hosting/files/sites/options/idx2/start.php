@@ -1,0 +1,1 @@
+options idx2/start.php

@@ -1,0 +1,1 @@
+subdir app/public/a.js

@@ -1,0 +1,1 @@
+subdir app/src/x.php

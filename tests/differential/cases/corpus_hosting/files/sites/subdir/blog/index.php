@@ -1,0 +1,1 @@
+subdir blog/index.php

@@ -1,0 +1,1 @@
+subdir wiki/index.php

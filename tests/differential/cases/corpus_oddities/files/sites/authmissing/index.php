@@ -1,0 +1,1 @@
+authmissing index.php

@@ -1,0 +1,1 @@
+authnofile index.php

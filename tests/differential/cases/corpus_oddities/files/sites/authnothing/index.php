@@ -1,0 +1,1 @@
+authnothing index.php

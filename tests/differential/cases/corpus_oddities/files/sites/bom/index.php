@@ -1,0 +1,1 @@
+bom index.php

@@ -1,0 +1,1 @@
+bom2 index.php

@@ -1,0 +1,1 @@
+capitals index.php

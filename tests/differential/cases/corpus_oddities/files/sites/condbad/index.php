@@ -1,0 +1,1 @@
+condbad index.php

@@ -1,0 +1,1 @@
+condonly index.php

@@ -1,0 +1,1 @@
+condvar index.php

@@ -1,0 +1,1 @@
+crossed index.php

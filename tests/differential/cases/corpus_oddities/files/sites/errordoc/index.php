@@ -1,0 +1,1 @@
+errordoc index.php

@@ -1,0 +1,1 @@
+errordoc2 index.php

@@ -1,0 +1,1 @@
+errordoc3 index.php

@@ -1,0 +1,1 @@
+expiresbad index.php

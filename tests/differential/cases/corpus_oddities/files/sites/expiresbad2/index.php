@@ -1,0 +1,1 @@
+expiresbad2 index.php

@@ -1,0 +1,1 @@
+fileinfo index.php

@@ -1,0 +1,1 @@
+flagbad index.php

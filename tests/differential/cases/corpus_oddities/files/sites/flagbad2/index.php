@@ -1,0 +1,1 @@
+flagbad2 index.php

@@ -1,0 +1,1 @@
+flagspace index.php

@@ -1,0 +1,1 @@
+handlers2 index.php

@@ -1,0 +1,1 @@
+hash2 index.php

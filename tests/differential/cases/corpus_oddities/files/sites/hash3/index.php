@@ -1,0 +1,1 @@
+hash3 index.php

@@ -1,0 +1,1 @@
+headerbad index.php

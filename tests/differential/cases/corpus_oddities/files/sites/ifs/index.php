@@ -1,0 +1,1 @@
+ifs index.php

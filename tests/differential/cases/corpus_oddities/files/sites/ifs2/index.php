@@ -1,0 +1,1 @@
+ifs2 index.php

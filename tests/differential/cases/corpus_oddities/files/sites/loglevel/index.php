@@ -1,0 +1,1 @@
+loglevel index.php

@@ -1,0 +1,1 @@
+longline index.php

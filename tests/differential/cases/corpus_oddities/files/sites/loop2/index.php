@@ -1,0 +1,1 @@
+loop2 index.php

@@ -1,0 +1,1 @@
+noend index.php

@@ -1,0 +1,1 @@
+norewrite index.php

@@ -1,0 +1,1 @@
+optionsbad index.php

@@ -1,0 +1,1 @@
+optionsmix index.php

@@ -1,0 +1,1 @@
+orderspace index.php

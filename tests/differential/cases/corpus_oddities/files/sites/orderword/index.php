@@ -1,0 +1,1 @@
+orderword index.php

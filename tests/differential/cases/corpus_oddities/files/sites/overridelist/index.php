@@ -1,0 +1,1 @@
+overridelist index.php

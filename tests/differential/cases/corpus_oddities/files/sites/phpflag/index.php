@@ -1,0 +1,1 @@
+phpflag index.php

@@ -1,0 +1,1 @@
+phpvalue index.php

@@ -1,0 +1,1 @@
+regexbad index.php

@@ -1,0 +1,1 @@
+regexbad2 index.php

@@ -1,0 +1,1 @@
+regexslow index.php

@@ -1,0 +1,1 @@
+requirebad index.php

@@ -1,0 +1,1 @@
+requireempty index.php

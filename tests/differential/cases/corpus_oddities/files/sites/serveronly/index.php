@@ -1,0 +1,1 @@
+serveronly index.php

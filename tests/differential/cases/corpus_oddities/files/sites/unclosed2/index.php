@@ -1,0 +1,1 @@
+unclosed2 index.php

@@ -1,0 +1,1 @@
+unopened index.php

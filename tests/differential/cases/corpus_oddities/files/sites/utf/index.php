@@ -1,0 +1,1 @@
+utf index.php

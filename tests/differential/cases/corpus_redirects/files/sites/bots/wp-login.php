@@ -1,0 +1,1 @@
+bots wp-login.php

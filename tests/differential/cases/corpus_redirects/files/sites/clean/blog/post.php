@@ -1,0 +1,1 @@
+clean blog/post.php

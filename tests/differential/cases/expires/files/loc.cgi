@@ -1,0 +1,3 @@
+#!/bin/sh
+echo 'Location: /b.html'
+echo

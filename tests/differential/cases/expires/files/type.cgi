@@ -1,0 +1,4 @@
+#!/bin/sh
+echo 'Content-Type: text/plain; charset=x'
+echo
+echo x

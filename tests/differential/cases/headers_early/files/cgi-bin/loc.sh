@@ -1,0 +1,4 @@
+#!/bin/sh
+echo 'X-Cgi: 1'
+echo 'Location: /a.txt'
+echo

@@ -1,0 +1,5 @@
+#!/bin/sh
+echo 'X-Cgi: one'
+echo nonsense
+echo
+echo body

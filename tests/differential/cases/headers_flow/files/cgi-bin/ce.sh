@@ -1,0 +1,5 @@
+#!/bin/sh
+echo 'Content-Encoding: gzip'
+echo 'Content-Type: text/plain'
+echo
+echo body

@@ -1,0 +1,4 @@
+#!/bin/sh
+echo 'X-Cgi: one'
+echo 'Location: http://elsewhere.test/'
+echo

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo Location: /cgi-bin/id.sh
+echo
