@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
@@ -145,7 +146,8 @@ class HtaccessFiles:
             in_htaccess=True,
             warnings=fresh.warnings,
         )
-        build.walk(read_htaccess(fresh.text.decode("utf-8", "surrogateescape"), path, self._context))
+        context = replace(self._context, warn=lambda message, origin: fresh.warnings.append((_who(message), message)))
+        build.walk(read_htaccess(fresh.text.decode("utf-8", "surrogateescape"), path, context))
         return section
 
     def _wrong(self, x: Exchange, path: str, directory: str, error: ConfigError) -> HTTPError:
@@ -166,6 +168,11 @@ class HtaccessFiles:
             x,
         )
         return HTTPError(403)
+
+
+def _who(message: str) -> str:
+    """Which module's name a warning of the reader goes under: variables are the core's, macros mod_macro's."""
+    return "core" if message.startswith("AH00111") else "macro"
 
 
 def _warn(x: Exchange, known: _Known) -> None:

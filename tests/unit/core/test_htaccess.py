@@ -71,3 +71,12 @@ def test_an_error_names_file_and_line(made: World, tmp_path: Path) -> None:
     (tmp_path / "htdocs" / ".htaccess").write_text("\n\nNonsense\n")
     assert get(made, "/none").status == 500
     assert any(".htaccess: Invalid command 'Nonsense'" in line and "(line 3)" in line for line in log_of(made))
+
+
+def test_what_the_reader_warns_of_is_told_by_each_request_under_its_module(made: World, tmp_path: Path) -> None:
+    text = "SetEnv A ${NONE}\n<Macro Unused $x>\nSetEnv B b\n</Macro>\n"
+    (tmp_path / "htdocs" / ".htaccess").write_text(text)
+    for number in (1, 2):
+        assert get(made, "/none").status == 404
+        warned = [line for line in log_of(made) if ":warn " in line]
+        assert [line.partition(":")[0] for line in warned] == ["core", "macro"] * number
