@@ -48,20 +48,27 @@ class Received:
 
 
 def exchange(
-    connection: socket.socket, sends: Sequence[bytes], timeout: float = 10.0, *, half_close: bool = False
+    connection: socket.socket,
+    sends: Sequence[bytes],
+    timeout: float = 10.0,
+    *,
+    half_close: bool = False,
+    methods: Sequence[str] = ("GET",),
 ) -> Received:
-    """Send each part, waiting for some bytes between two parts, and read until the server closes.
+    """Send each part, waiting for a whole answer (to ``methods``) between two, and read until the server closes.
 
-    ``half_close`` ends our direction after the last part. A reset counts as closed: what came before it is returned.
+    ``half_close`` ends our direction with the last part: both come at once (MSG_MORE), so whoever has read the part
+    need not wait to see the end. A reset counts as closed: what came before it is returned.
     """
     deadline = time.monotonic() + timeout
     chunks: list[bytes] = []
     try:
         for index, part in enumerate(sends):
             if index:
-                _read_some(connection, chunks, deadline)
+                _read_answers(connection, chunks, deadline, methods, index)
             connection.settimeout(max(0.01, deadline - time.monotonic()))
-            connection.sendall(part)
+            last = half_close and index == len(sends) - 1
+            connection.sendall(part, socket.MSG_MORE if last else 0)
         if half_close:
             connection.shutdown(socket.SHUT_WR)
     except TimeoutError:
@@ -76,6 +83,16 @@ def exchange(
     except OSError:
         pass
     return Received(b"".join(chunks), "closed")
+
+
+def _read_answers(
+    connection: socket.socket, chunks: list[bytes], deadline: float, methods: Sequence[str], count: int
+) -> None:
+    """Read until ``count`` answers (interim ones, too) have come whole, or the server closes."""
+    while _read_some(connection, chunks, deadline):
+        responses, _ = parse_responses(b"".join(chunks), methods)
+        if sum(response.complete for response in responses) >= count:
+            return
 
 
 def _read_some(connection: socket.socket, chunks: list[bytes], deadline: float) -> bool:

@@ -7,6 +7,7 @@ Providers are found by (group, name) in a module's `providers`: ("authn", "file"
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -60,6 +61,25 @@ class AuthnProvider:
     realm_hash: Callable[[Exchange, str, str], Any] | None = None
 
 
+async def answer_of(answer: Any) -> Any:
+    """What a provider's function has returned, waited for where it must be."""
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def named_provider(build: Build, name: str) -> AuthnProvider:
+    """The provider that a directive names; fails where there is none."""
+    found = build.configuration.provider("authn", name)
+    if not isinstance(found, AuthnProvider):
+        build.fail(f"Unknown Authn provider: {name}")
+    return found
+
+
+def providers_to_ask(x: Exchange, named: tuple[AuthnProvider, ...]) -> tuple[AuthnProvider, ...]:
+    """Those that a section names; where it names none that of mod_authn_file, if it is loaded."""
+    default = None if named else x.server.site.providers.get(("authn", "file"))
+    return named if default is None else (default,)
+
+
 @dataclass(frozen=True, slots=True)
 class Methods:
     """The methods that a <Limit> around a directive names, or with `inverted` (<LimitExcept>) all others."""
@@ -86,6 +106,10 @@ class AuthzProvider:
     parse: Callable[[Build, str], Any]
     check: Callable[[Exchange, Any], Any]
     pure: bool = False
+
+
+def no_words(build: Build, text: str) -> None:
+    """The `parse` of an AuthzProvider that takes no arguments: what stands behind its name is passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +191,6 @@ async def _text(x: Exchange, field: str, what: str) -> str | None:
         return text
     x.server.log(Level.ERROR, "authn_core", f"{what} expression could not be evaluated: {failure}", x)
     return None
-
-
-def has_variable(x: Exchange, name: str) -> bool:
-    """Whether an environment variable is set; names are compared without case, as keys of Apache's tables."""
-    if name in x.env:
-        return True
-    name = name.lower()
-    return any(present.lower() == name for present in x.env)
 
 
 def may_have_auth_type(settings: Merged, *names: str) -> bool:

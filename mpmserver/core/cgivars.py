@@ -10,9 +10,19 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from mpmserver.core.names import document_root, scheme, server_name_for_url, server_port, server_product, signature
+from mpmserver.core.names import (
+    context_document_root,
+    context_prefix,
+    document_root,
+    scheme,
+    server_name_for_url,
+    server_port,
+    server_product,
+    signature,
+)
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_uri
+from mpmserver.http.text import path_text
 from mpmserver.http.uri import escape_path
 
 if TYPE_CHECKING:
@@ -35,7 +45,6 @@ def common_vars(x: Exchange) -> dict[str, str]:
     if "LD_LIBRARY_PATH" in os.environ:
         values["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     local, remote = x.peer.local, x.peer.remote
-    root = document_root(x)
     values |= {
         "SERVER_SIGNATURE": signature(x),
         "SERVER_SOFTWARE": server_product(x.server.site),
@@ -43,10 +52,10 @@ def common_vars(x: Exchange) -> dict[str, str]:
         "SERVER_ADDR": local[0],
         "SERVER_PORT": str(server_port(x)),
         "REMOTE_ADDR": x.client_ip,
-        "DOCUMENT_ROOT": root,
+        "DOCUMENT_ROOT": document_root(x),
         "REQUEST_SCHEME": scheme(x),
-        "CONTEXT_PREFIX": str(x.notes.get("context-prefix", "")),
-        "CONTEXT_DOCUMENT_ROOT": str(x.notes.get("context-document-root", root)),
+        "CONTEXT_PREFIX": context_prefix(x),
+        "CONTEXT_DOCUMENT_ROOT": context_document_root(x),
         "SERVER_ADMIN": core.server_admin,
         "REMOTE_PORT": str(remote[1]),
     }
@@ -81,7 +90,7 @@ def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:
         if key in _NEVER or (key in _SECRET and not pass_auth) or not _VARIABLE.fullmatch(name):
             continue
         variable = _CONTENT.get(key) or f"HTTP_{name.upper().replace('-', '_')}"
-        values[variable] = _as_received(value)
+        values[variable] = path_text(value)
     return values
 
 
@@ -93,8 +102,8 @@ async def cgi_vars(x: Exchange) -> dict[str, str]:
         "GATEWAY_INTERFACE": "CGI/1.1",
         "SERVER_PROTOCOL": x.protocol,
         "REQUEST_METHOD": x.method,
-        "QUERY_STRING": _as_received(x.args or ""),
-        "REQUEST_URI": _as_received(x.request.target),
+        "QUERY_STRING": path_text(x.args or ""),
+        "REQUEST_URI": path_text(x.request.target),
         "SCRIPT_NAME": script,
     }
     if x.path_info:
@@ -121,8 +130,3 @@ def script_name(x: Exchange) -> str:
             left -= 1  # slashes in a row, which the path info has as one
     slash = uri.find("/", left)
     return uri[:left] if slash < 0 else uri[:slash]
-
-
-def _as_received(text: str) -> str:
-    """A header's text (latin-1) as a string that goes into the environment as the very bytes of the request."""
-    return text if text.isascii() else os.fsdecode(text.encode("latin-1"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mpmserver.core.names import signature
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.status import is_known, reason, status_line
-from mpmserver.http.text import escape_html
+from mpmserver.http.text import escape_html, path_text
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -164,10 +164,8 @@ def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
 
 def _text(x: Exchange, status: int) -> str:
     location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
-    if location is not None and not location.isascii():
-        location = location.encode("latin-1").decode("utf-8", "surrogateescape")
     if status in _WITH_LOCATION:
-        return _filled(x, _WITH_LOCATION[status], location=escape_html(location or ""))
+        return _filled(x, _WITH_LOCATION[status], location=escape_html(path_text(location or "")))
     if status == 300:
         return str(x.notes.get("variant-list", ""))
     if status == 417:

@@ -42,7 +42,7 @@ def prepare(x: Exchange, error: HTTPError) -> str | None:
             x.err_headers_out.set("Location", location)
         if "error-notes" in x.notes:
             x.env["ERROR_NOTES"] = str(x.notes["error-notes"])
-        return document
+        return path_octets(document)
     else:
         x.status = 302
         x.headers_out.set("Location", path_octets(document))

@@ -6,6 +6,7 @@ so it is always offloaded; readers (`remote_host`) never wait.
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def remote_host(x: Exchange) -> str:
 def _reverse(address: str) -> str:
     try:
         name = socket.getnameinfo((address, 0), socket.NI_NAMEREQD)[0]
-    except OSError:
+    except (OSError, UnicodeError):
         return ""
     return name.lower()
 
@@ -64,8 +65,9 @@ def _confirmed(address: str) -> str:
 def addresses_of(name: str) -> frozenset[str]:
     """Every address of a name; blocks. Empty where it can't be resolved."""
     try:
-        return frozenset(str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError):
+        found = socket.getaddrinfo(os.fsencode(name), None, type=socket.SOCK_STREAM)  # text might need a codec first
+        return frozenset(str(info[4][0]) for info in found)
+    except OSError:
         return frozenset()
 
 

@@ -22,6 +22,7 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.expand import ReadContext, read_htaccess
 from mpmserver.config.node import Origin
 from mpmserver.config.sections import Section, SectionKind
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.settings import CoreDir, CoreServer, Level
 from mpmserver.http.errors import HTTPError
 
@@ -163,7 +164,7 @@ class HtaccessFiles:
         x.server.log(
             Level.CRIT,
             "core",
-            f"({error.errno}){os.strerror(error.errno or 0)}: AH00529: {path} pcfg_openfile: unable to check htaccess "
+            f"{os_error(error)}: AH00529: {path} pcfg_openfile: unable to check htaccess "
             f"file, ensure it is readable and that '{directory}' is executable",
             x,
         )

@@ -97,7 +97,8 @@ class InternalRedirect:
     quick: bool = True
 
 
-def _always(settings: Any) -> bool:
+def always(settings: Any) -> bool:
+    """For `Hook.applies` and `Hook.pure`: yes, whatever the settings."""
     return True
 
 
@@ -119,7 +120,7 @@ class Hook:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     handler: str | None = None
-    applies: Callable[[Any], bool] = _always
+    applies: Callable[[Any], bool] = always
     pure: Callable[[Any], bool] = _never
     is_async: bool = field(init=False, default=False)
 

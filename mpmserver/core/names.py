@@ -64,6 +64,16 @@ def document_root(x: Exchange) -> str:
     return str(x.notes.get("document-root") or x.server[CoreServer].document_root or "")
 
 
+def context_prefix(x: Exchange) -> str:
+    """The URL-path of the Alias (or mod_userdir's) that mapped the request, "" for none. (ap_context_prefix)"""
+    return str(x.notes.get("context-prefix", ""))
+
+
+def context_document_root(x: Exchange) -> str:
+    """The folder that it was mapped to, else the DocumentRoot. (ap_context_document_root)"""
+    return str(x.notes.get("context-document-root", document_root(x)))
+
+
 def construct_url(x: Exchange, uri: str) -> str:
     """Return `uri` (which begins with a slash) as an absolute URL of this server (ap_construct_url)."""
     port = server_port(x)
@@ -74,11 +84,6 @@ def construct_url(x: Exchange, uri: str) -> str:
 def server_product(site: Site) -> str:
     """What ServerTokens lets the server say of itself: "mpmserver", "mpmserver/0.1" ... "mpmserver/0.1.0 (Unix)"."""
     return TOKENS[site.main[CoreServer].server_tokens]
-
-
-def server_header(site: Site) -> str:
-    """The value of the Server field."""
-    return server_product(site)
 
 
 def signature(x: Exchange, prefix: str = "") -> str:

@@ -9,6 +9,7 @@ which passes through its own filters; an error in that again is a 500 without an
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import EMPTY, Content, Response
@@ -17,11 +18,13 @@ from mpmserver.core.pipeline import crashed, fail, without_length
 from mpmserver.core.ranges import apply_ranges
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_text
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FOLD = re.compile(r"\r\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -62,14 +65,20 @@ async def _filter(x: Exchange) -> None:
 
 
 def _check_fields(x: Exchange) -> None:
-    """Refuse header fields that could end a line or are none at all; raises HTTPError 500."""
-    for name, value in (*x.headers_out.items(), *x.err_headers_out.items()):
+    """Unfold header fields, refuse those that could end a line or are none at all; raises HTTPError 500."""
+    folded = False
+    content_type = () if x.content_type is None else (("Content-Type", x.content_type),)
+    for name, value in (*x.headers_out.items(), *x.err_headers_out.items(), *content_type):
         if not name:
             fault = "AH02428: Empty response header name, aborting request"
         elif _FIELD_NAME.fullmatch(name) is None:
             fault = f"AH02429: Response header name '{name}' contains invalid characters, aborting request"
         elif _CONTROL.search(value) is not None:
-            fault = f"AH02430: Response header '{name}' value of '{value}' contains invalid characters, "
+            if _CONTROL.search(_FOLD.sub(" ", value)) is None:
+                folded = True
+                continue
+            shown = path_text(value)
+            fault = f"AH02430: Response header '{name}' value of '{shown}' contains invalid characters, "
             fault += "aborting request"
         elif name.lower() == "transfer-encoding" and value.rpartition(",")[2].strip().lower() != "chunked":
             fault = ""  # a body framed in another way can't be sent; Apache says nothing about it
@@ -79,6 +88,10 @@ def _check_fields(x: Exchange) -> None:
             x.server.log(Level.ERROR, "http", fault, x)
         _count_in_vain(x)
         raise HTTPError(500)
+    if folded:
+        for fields in (x.headers_out, x.err_headers_out):
+            fields.replace_values(partial(_FOLD.sub, " "))
+        x.content_type = x.content_type and _FOLD.sub(" ", x.content_type)
 
 
 def _count_in_vain(x: Exchange) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.config.regex import Regex
 from mpmserver.config.sections import Section, SectionKind
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.htaccess import HtaccessFiles
 from mpmserver.core.settings import CoreDir, Level, Options, effective
 from mpmserver.http.errors import HTTPError
@@ -197,7 +198,7 @@ def _find(x: Exchange, filename: str) -> OSError | None:
 
 def _inaccessible(x: Exchange, path: str, error: OSError) -> HTTPError:
     """Log why a path can't be looked at; returns the 403."""
-    reason = f"({error.errno}){os.strerror(error.errno or 0)}"
+    reason = os_error(error)
     if error.errno == errno.EACCES:
         message = (
             f"{reason}: AH00035: access to {x.uri} denied (filesystem path '{path}') because search permissions are "

@@ -75,8 +75,3 @@ def _may_ask(section: Section, kind: type[Settings], directive: str) -> bool:
     listed = directive in (core.override_list or ())
     inner = any(_may_ask(each, kind, directive) for each in (*section.files, *section.ifs))
     return kind in section.tables or bool(override & OR_AUTHCFG) or listed or inner
-
-
-def os_reason(error: OSError) -> str:
-    """An error as it stands before a message in the error log: "(2)No such file or directory: "."""
-    return f"({error.errno}){os.strerror(error.errno or 0)}: "

@@ -6,8 +6,6 @@ import base64
 import re
 from collections.abc import Collection
 
-FILE_ETAG_DEFAULT = frozenset({"MTime", "Size"})
-
 _UINT64 = 2**64 - 1
 _FRESH_US = 1_000_000
 _TAG = re.compile(r'[ \t,]*((?:W/)?"[^"]*")[ \t]*(?:,|\Z)')

@@ -10,7 +10,7 @@ threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _Field = tuple[str, str, str]
 
@@ -82,6 +82,10 @@ class Headers:
         key = name.lower()
         if any(field[0] == key for field in self._fields):
             self._fields = [field for field in self._fields if field[0] != key]
+
+    def replace_values(self, change: Callable[[str], str]) -> None:
+        """Replace every value by what ``change`` makes of it."""
+        self._fields = [(key, name, change(value)) for key, name, value in self._fields]
 
     def clear(self) -> None:
         """Remove every field."""

@@ -135,11 +135,6 @@ def multipart_parts(
     return heads, f"\r\n--{boundary}--\r\n".encode("latin-1")
 
 
-def multipart_length(spans: Sequence[Span], heads: Sequence[bytes], end: bytes) -> int:
-    """The octets of a multipart body."""
-    return sum(last - first + 1 for first, last in spans) + sum(map(len, heads)) + len(end)
-
-
 def make_boundary(number: int) -> str:
     """A boundary of sixteen hexadecimal digits; Apache takes one random number per process."""
     return f"{number & (2**64 - 1):016x}"

@@ -1,8 +1,10 @@
-"""Text made safe for HTML pages and log files, with Apache's escapes."""
+"""Text as Apache changes it: escapes for HTML pages and log files, the case of letters, base64, octets and paths."""
 
 from __future__ import annotations
 
+import base64
 import re
+import string
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
@@ -14,6 +16,9 @@ _ERROR_LOG = str.maketrans(
     | _NAMED
 )
 _ACCESS_LOG = {**_ERROR_LOG, ord('"'): '\\"'}
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 
 def escape_html(text: str) -> str:
@@ -44,9 +49,36 @@ def escape_quotes(text: str) -> str:
     return _QUOTE.sub(lambda match: match[0] if len(match[0]) > 1 else '\\"', text)
 
 
+def to_lower(text: str) -> str:
+    """ASCII letters in lower case; others are no letters to Apache (ap_str_tolower)."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def to_upper(text: str) -> str:
+    """ASCII letters in upper case (ap_str_toupper)."""
+    return text.upper() if text.isascii() else text.translate(_UPPER)
+
+
+def decode_base64(text: str) -> str:
+    """What base64 stands for, as far as it is base64 and up to a NUL, whatever follows. (ap_pbase64decode)"""
+    match = _BASE64.match(text)
+    digits = "" if match is None else match[0]
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    octets = base64.b64decode(digits + "=" * (-len(digits) % 4))
+    return octets.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
 def path_octets(text: str) -> str:
     """A path (text with surrogate escapes) as latin-1 text: one character for each octet that it stands for."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def path_text(received: str) -> str:
+    """The way back: what was received (latin-1) as paths and expressions have text, UTF-8 with surrogate escapes."""
+    if received.isascii():
+        return received
+    return received.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
 def _octets(text: str) -> str:
@@ -54,5 +86,5 @@ def _octets(text: str) -> str:
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+        return path_octets(text)
     return text

@@ -182,7 +182,9 @@ def without_dots(path: str) -> tuple[str, bool]:
 
 
 def _invalid(target: str) -> HTTPError:
-    return HTTPError(400, log=f"AH10244: invalid URI path ({target})", close=True)
+    """The refusal; `target` has a character for each octet, and the log is UTF-8."""
+    text = target.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+    return HTTPError(400, log=f"AH10244: invalid URI path ({text})", close=True)
 
 
 def unescape_path(raw: str, allow_encoded_slashes: str = "Off", target: str = "") -> str:

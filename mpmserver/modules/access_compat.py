@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 from mpmserver.config.directive import OR_AUTHCFG, OR_LIMIT, Directive, Shape
 from mpmserver.config.settings import Settings, setting
-from mpmserver.core.auth import Methods, has_variable
+from mpmserver.core.auth import Methods
+from mpmserver.core.environment import get_variable
 from mpmserver.core.hostnames import client_name, in_domain
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.settings import Level
@@ -42,7 +43,7 @@ class Who:
         if self.subnet is not None:
             return is_in(x.client_ip, (self.subnet,))
         if self.variable is not None:
-            return has_variable(x, self.variable) != self.absent
+            return (get_variable(x.env, self.variable) is None) is self.absent
         if self.domain is None:
             return True
         name = await client_name(x, confirmed=True)

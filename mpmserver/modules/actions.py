@@ -14,10 +14,11 @@ from mpmserver.config.build import Build
 from mpmserver.config.directive import ACCESS_CONF, OR_FILEINFO, RSRC_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import Hook, InternalRedirect, Module, Order, Phase
+from mpmserver.core.module import Hook, InternalRedirect, Module, Order, Phase, always
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS
+from mpmserver.http.text import path_octets
 from mpmserver.http.uri import escape_uri
 
 
@@ -58,7 +59,8 @@ def handler(x: Exchange) -> InternalRedirect | None:
     if script is None:
         return None
     query = "" if x.args is None else f"?{x.args}"
-    return InternalRedirect(f"{script}{escape_uri(x.uri)}{query}", content_type=x.content_type, quick=False)
+    target = f"{path_octets(script)}{escape_uri(x.uri)}{query}"
+    return InternalRedirect(target, content_type=x.content_type, quick=False)
 
 
 def _for_method(x: Exchange, scripts: dict[str, str]) -> str | None:
@@ -98,6 +100,6 @@ MODULE = Module(
         ),
         Directive("Script", Shape.TAKE2, RSRC_CONF | ACCESS_CONF, script, "a method followed by a script name"),
     ),
-    hooks=(Hook(Phase.HANDLER, handler, order=Order.LAST, applies=_applies, pure=lambda settings: True),),
+    hooks=(Hook(Phase.HANDLER, handler, order=Order.LAST, applies=_applies, pure=always),),
     dir_settings=ActionsDir,
 )  # fmt: skip

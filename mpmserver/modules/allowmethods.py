@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mpmserver.config.build import Build
 from mpmserver.config.directive import ACCESS_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
-from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS
@@ -69,7 +69,7 @@ MODULE = Module(
     directives=(
         Directive("AllowMethods", Shape.TAKE_ARGV, ACCESS_CONF, allow_methods, "only allow specific methods"),
     ),
-    hooks=(Hook(Phase.ACCESS, check_method, Order.REALLY_FIRST, applies=_applies, pure=lambda settings: True),),
+    hooks=(Hook(Phase.ACCESS, check_method, Order.REALLY_FIRST, applies=_applies, pure=always),),
     dir_settings=AllowMethodsDir,
     checks_by_uri=True,
 )

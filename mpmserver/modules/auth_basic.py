@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import inspect
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.config.settings import Settings, setting
-from mpmserver.core.auth import Authn, AuthnProvider, auth_name, auth_type, may_have_auth_type
+from mpmserver.core.auth import (
+    Authn,
+    AuthnProvider,
+    answer_of,
+    auth_name,
+    auth_type,
+    may_have_auth_type,
+    named_provider,
+    providers_to_ask,
+)
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.text import escape_quotes, path_octets
+from mpmserver.http.text import decode_base64, escape_quotes, path_octets
 from mpmserver.modules.auth_basic_fake import Fake, parse_fake, use_fake
 
 if TYPE_CHECKING:
     from mpmserver.core.site import Merged
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
 
 
 @dataclass(slots=True)
 class BasicDir(Settings):
     """Providers in the order they are asked; none named means "file"."""
 
-    providers: tuple[tuple[str, AuthnProvider], ...] = setting(())
+    providers: tuple[AuthnProvider, ...] = setting(())
     authoritative: bool = setting(True)
     fake: Fake | None = setting(None)
     digest_passwords: bool = setting(False)
@@ -39,10 +44,7 @@ class BasicDir(Settings):
 
 
 def _provider(build: Build, name: str) -> None:
-    found = build.configuration.provider("authn", name)
-    if found is None:
-        build.fail(f"Unknown Authn provider: {name}")
-    build.dir(BasicDir).append("providers", (name, found))
+    build.dir(BasicDir).append("providers", named_provider(build, name))
 
 
 def _authoritative(build: Build, on: bool) -> None:
@@ -92,16 +94,13 @@ async def _authenticate(x: Exchange) -> Handled | None:
 
 async def _ask(x: Exchange, user: str, password: str) -> Authn:
     """Ask the providers until one knows the user."""
-    providers = x.settings[BasicDir].providers
+    providers = providers_to_ask(x, x.settings[BasicDir].providers)
     if not providers:
-        default = x.server.site.providers.get(("authn", "file"))
-        if default is None:
-            _log(x, "AH01616: No Authn provider configured")
-            return Authn.GENERAL_ERROR
-        providers = (("file", default),)
+        _log(x, "AH01616: No Authn provider configured")
+        return Authn.GENERAL_ERROR
     verdict = Authn.USER_NOT_FOUND
     check = _check_digest if x.settings[BasicDir].digest_passwords else _check
-    for _name, provider in providers:
+    for provider in providers:
         verdict = await check(x, provider, user, password)
         if verdict is not Authn.USER_NOT_FOUND:
             break
@@ -109,8 +108,7 @@ async def _ask(x: Exchange, user: str, password: str) -> Authn:
 
 
 async def _check(x: Exchange, provider: AuthnProvider, user: str, password: str) -> Authn:
-    answer = provider.check(x, user, password)
-    verdict: Authn = await answer if inspect.isawaitable(answer) else answer
+    verdict: Authn = await answer_of(provider.check(x, user, password))
     return verdict
 
 
@@ -120,8 +118,7 @@ async def _check_digest(x: Exchange, provider: AuthnProvider, user: str, passwor
         _log(x, "AH02493: Authn provider does not support AuthBasicUseDigestAlgorithm")
         return Authn.GENERAL_ERROR
     realm = await auth_name(x) or ""
-    answer = provider.realm_hash(x, user, realm)
-    stored: str | Authn = await answer if inspect.isawaitable(answer) else answer
+    stored: str | Authn = await answer_of(provider.realm_hash(x, user, realm))
     if isinstance(stored, Authn):
         return stored
     secret = f"{user}:{realm}:{password}".encode("utf-8", "surrogateescape")
@@ -139,18 +136,8 @@ async def _credentials(x: Exchange) -> tuple[str, str]:
     if scheme.lower() != "basic":
         _log(x, f"AH01614: client used wrong authentication scheme: {x.uri}")
         raise await _unauthorized(x)
-    user, _colon, password = decode_credentials(token).partition(":")
+    user, _colon, password = decode_base64(token.lstrip(" \t")).partition(":")
     return user, password
-
-
-def decode_credentials(token: str) -> str:
-    """The text behind a base64 token: as far as it is base64, up to a NUL, whatever follows. (ap_pbase64decode)"""
-    match = _BASE64.match(token.lstrip(" \t"))
-    digits = match[0] if match is not None else ""
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]
-    octets = base64.b64decode(digits + "=" * (-len(digits) % 4))
-    return octets.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 async def _challenge(x: Exchange) -> None:

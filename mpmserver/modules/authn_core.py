@@ -6,7 +6,6 @@ section over those that hold for the request.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from mpmserver.config.directive import ACCESS_CONF, OR_AUTHCFG, RSRC_CONF, Direc
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.config.syntax import take_word
-from mpmserver.core.auth import AuthnDir, AuthnProvider, auth_type, has_fixed_auth_type
+from mpmserver.core.auth import AuthnDir, AuthnProvider, answer_of, auth_type, has_fixed_auth_type
 from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
@@ -90,8 +89,7 @@ class _Within:
         own = x.settings
         x.settings = x.server.merge((*own.sections, self.section))
         try:
-            answer = self.function(x, user, secret)
-            return await answer if inspect.isawaitable(answer) else answer
+            return await answer_of(self.function(x, user, secret))
         finally:
             x.settings = own
 

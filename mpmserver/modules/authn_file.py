@@ -10,11 +10,12 @@ from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.auth import Authn, AuthnProvider
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Module
 from mpmserver.core.passwords import MissingLibrary, check_password
 from mpmserver.core.settings import Level
-from mpmserver.core.userfiles import os_reason, prepare_for, read_lines
+from mpmserver.core.userfiles import prepare_for, read_lines
 from mpmserver.net.waits import offload
 
 
@@ -63,7 +64,7 @@ def _open(x: Exchange, unspecified: str, unreadable: str) -> Iterator[str] | Non
     try:
         return read_lines(x, path)
     except OSError as error:
-        _log(x, f"{os_reason(error)}{unreadable}: Could not open password file: {path}")
+        _log(x, f"{os_error(error)}: {unreadable}: Could not open password file: {path}")
         return None
 
 

@@ -12,7 +12,7 @@ from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core import dbm
-from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, required_words
+from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, no_words, required_words
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
@@ -59,10 +59,6 @@ async def _check_group(x: Exchange, names: RequiredWords) -> Authz:
     if any(name in groups for name in wanted):
         return Authz.GRANTED
     return _failed(x, _GROUP.no_member, "user is not part of the 'require'ed group(s).")
-
-
-def _parse_nothing(build: Build, text: str) -> None:
-    return None
 
 
 async def _check_file_group(x: Exchange, parsed: None) -> Authz:
@@ -123,6 +119,6 @@ MODULE = Module(
     dir_settings=GroupDbmDir,
     providers={
         ("authz", "dbm-group"): AuthzProvider(required_words("authz_dbm", _EVALUATING), _check_group),
-        ("authz", "dbm-file-group"): AuthzProvider(_parse_nothing, _check_file_group),
+        ("authz", "dbm-file-group"): AuthzProvider(no_words, _check_file_group),
     },
 )  # fmt: skip

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import words
-from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, required_words
+from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, no_words, required_words
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
-from mpmserver.core.userfiles import os_reason, read_lines
+from mpmserver.core.userfiles import read_lines
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build
@@ -66,10 +67,6 @@ async def _check_group(x: Exchange, names: RequiredWords) -> Authz:
     return Authz.DENIED
 
 
-def _parse_nothing(build: Build, text: str) -> None:
-    return None
-
-
 async def _check_file_group(x: Exchange, parsed: None) -> Authz:
     """The user has to be a member of the group that the file belongs to."""
     if x.user is None:
@@ -100,7 +97,7 @@ def _groups_of(x: Exchange, user: str, numbers: _Numbers) -> frozenset[str]:
     try:
         groups = frozenset(_memberships(read_lines(x, path), user))
     except OSError as error:
-        message = f"{os_reason(error)}{numbers.unreadable}: Could not open group file: {path}"
+        message = f"{os_error(error)}: {numbers.unreadable}: Could not open group file: {path}"
         x.server.log(Level.ERROR, "authz_groupfile", message, x)
         return frozenset()
     if not groups:
@@ -129,6 +126,6 @@ MODULE = Module(
     dir_settings=GroupDir,
     providers={
         ("authz", "group"): AuthzProvider(required_words("authz_groupfile", _EVALUATING), _check_group),
-        ("authz", "file-group"): AuthzProvider(_parse_nothing, _check_file_group),
+        ("authz", "file-group"): AuthzProvider(no_words, _check_file_group),
     },
 )  # fmt: skip

@@ -8,20 +8,18 @@ mod_authz_groupfile and mod_authz_dbm want to know a file's group they find `fil
 from __future__ import annotations
 
 import errno
-import grp
 import os
-import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mpmserver.core.auth import Authz, AuthzProvider
+from mpmserver.core.accounts import group_name, user_name
+from mpmserver.core.auth import Authz, AuthzProvider, no_words
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
-from mpmserver.core.userfiles import os_reason
 from mpmserver.net.waits import offload
 
 if TYPE_CHECKING:
-    from mpmserver.config.build import Build
     from mpmserver.core.exchange import Exchange
 
 
@@ -38,11 +36,7 @@ _OWNER = _Numbers("AH01633", "AH01634", "AH01636")
 _GROUP = _Numbers("AH01638", "AH01639", "AH01641")
 
 
-_NO_ENTRY = os_reason(FileNotFoundError(errno.ENOENT, ""))
-
-
-def _parse(build: Build, text: str) -> None:
-    return None
+_NO_ENTRY = os_error(FileNotFoundError(errno.ENOENT, ""))
 
 
 async def _check(x: Exchange, parsed: None) -> Authz:
@@ -52,9 +46,9 @@ async def _check(x: Exchange, parsed: None) -> Authz:
     status = _stat(x, _OWNER)
     if status is None:
         return Authz.DENIED
-    owner = await offload(_user_name, status.st_uid)
+    owner = await offload(user_name, status.st_uid)
     if owner is None:
-        _failed(x, f"{_NO_ENTRY}{_OWNER.no_name}: ", "could not get name of file owner")
+        _failed(x, f"{_NO_ENTRY}: {_OWNER.no_name}: ", "could not get name of file owner")
         return Authz.DENIED
     if owner != x.user:
         _failed(x, "AH01637: ", f"file owner {owner} does not match.")
@@ -67,9 +61,9 @@ async def file_group(x: Exchange) -> str | None:
     status = _stat(x, _GROUP)
     if status is None:
         return None
-    group = await offload(_group_name, status.st_gid)
+    group = await offload(group_name, status.st_gid)
     if group is None:
-        _failed(x, f"{_NO_ENTRY}{_GROUP.no_name}: ", "could not get name of file group")
+        _failed(x, f"{_NO_ENTRY}: {_GROUP.no_name}: ", "could not get name of file group")
     return group
 
 
@@ -80,21 +74,7 @@ def _stat(x: Exchange, numbers: _Numbers) -> os.stat_result | None:
     try:
         return os.stat(x.filename)
     except OSError as error:
-        _failed(x, f"{os_reason(error)}{numbers.no_file}: ", f"could not stat file {x.filename}")
-        return None
-
-
-def _user_name(number: int) -> str | None:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return None
-
-
-def _group_name(number: int) -> str | None:
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
+        _failed(x, f"{os_error(error)}: {numbers.no_file}: ", f"could not stat file {x.filename}")
         return None
 
 
@@ -106,7 +86,7 @@ def _failed(x: Exchange, prefix: str, reason: str) -> None:
 MODULE = Module(
     "authz_owner",
     providers={
-        ("authz", "file-owner"): AuthzProvider(_parse, _check),
+        ("authz", "file-owner"): AuthzProvider(no_words, _check),
         ("file", "group"): file_group,
     },
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mpmserver.config.build import Build
-from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, required_words
+from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, no_words, required_words
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
@@ -22,10 +21,6 @@ async def _check_user(x: Exchange, names: RequiredWords) -> Authz:
     return Authz.DENIED
 
 
-def _parse_nothing(build: Build, text: str) -> None:
-    return None
-
-
 def _check_valid(x: Exchange, parsed: None) -> Authz:
     return Authz.GRANTED if x.user is not None else Authz.DENIED_NO_USER
 
@@ -36,6 +31,6 @@ MODULE = Module(
         ("authz", "user"): AuthzProvider(
             required_words("authz_user", "AH02594: authz_user authorize: require user"), _check_user
         ),
-        ("authz", "valid-user"): AuthzProvider(_parse_nothing, _check_valid),
+        ("authz", "valid-user"): AuthzProvider(no_words, _check_valid),
     },
 )

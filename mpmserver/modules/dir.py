@@ -20,6 +20,7 @@ from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
 from mpmserver.core.names import construct_url
 from mpmserver.core.subrequest import fast_redirect, lookup_uri
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets
 from mpmserver.http.uri import escape_uri
 
 DIRECTORY_HANDLER = "httpd/unix-directory"
@@ -105,7 +106,8 @@ async def _fallback(x: Exchange) -> Handled | None:
 
 
 def _with_query(x: Exchange, name: str) -> str:
-    return name if x.args is None else f"{name}?{x.args}"
+    uri = path_octets(name)
+    return uri if x.args is None else f"{uri}?{x.args}"
 
 
 def _is_servable(sub: Exchange) -> bool:

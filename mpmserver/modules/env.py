@@ -1,8 +1,7 @@
 """mod_env: environment variables for scripts, from the configuration and from the server's own environment.
 
 Apache's tables ignore case but keep the spelling that came first, and UnsetEnv is forgotten as soon as its section
-has been merged with one further in; both are kept here. `set_variable`, `get_variable` and `unset_variable` treat a
-request's environment as such a table, for mod_setenvif too.
+has been merged with one further in; both are kept here.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any, Self
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, Directive, Shape
 from mpmserver.config.settings import Settings, is_set, setting
+from mpmserver.core.environment import set_variable, unset_variable
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
 
@@ -33,32 +33,6 @@ class EnvDir(Settings):
         for name, value in (inner.values if is_set(inner.values) else {}).items():
             set_variable(values, name, value)
         return cls(values=values)
-
-
-def _key(env: dict[str, str], name: str) -> str | None:
-    """The spelling under which `name` is in `env`, None where it is not."""
-    if name in env:
-        return name
-    lower = name.lower()
-    return next((key for key in env if len(key) == len(lower) and key.lower() == lower), None)
-
-
-def get_variable(env: dict[str, str], name: str) -> str | None:
-    """Return a variable's value whatever the case of its name, None where there is none."""
-    key = _key(env, name)
-    return None if key is None else env[key]
-
-
-def set_variable(env: dict[str, str], name: str, value: str) -> None:
-    """Set a variable; one that differs in case only keeps its spelling."""
-    env[_key(env, name) or name] = value
-
-
-def unset_variable(env: dict[str, str], name: str) -> None:
-    """Remove a variable whatever the case of its name."""
-    key = _key(env, name)
-    if key is not None:
-        del env[key]
 
 
 def fixup(x: Exchange) -> None:

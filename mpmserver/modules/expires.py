@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_INDEXES, Directive, Shape
+from mpmserver.config.numbers import atoi
 from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import take_word
 from mpmserver.core.body import Filter, FilterClass
 from mpmserver.core.module import Hook, Module, Phase
-from mpmserver.modules.core.numbers import atoi
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Response

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Shape
-from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.config.numbers import atoi, seconds
+from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.core.methods import answer_options_star, answer_trace
-from mpmserver.modules.core.numbers import atoi, seconds
 from mpmserver.modules.core.table import directives
 
 
@@ -39,6 +39,6 @@ MODULE = Module(
     ),
     hooks=(
         Hook(Phase.MAP_TO_STORAGE, answer_trace, Order.MIDDLE),
-        Hook(Phase.MAP_TO_STORAGE, answer_options_star, Order.MIDDLE, pure=lambda settings: True),
+        Hook(Phase.MAP_TO_STORAGE, answer_options_star, Order.MIDDLE, pure=always),
     ),
 )  # fmt: skip

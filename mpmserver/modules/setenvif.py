@@ -25,12 +25,13 @@ from mpmserver.config.regex import Regex
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.config.syntax import take_word
 from mpmserver.core import expr
+from mpmserver.core.environment import get_variable, set_variable, unset_variable
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.expr import Captures
-from mpmserver.core.expr.run import received
+from mpmserver.core.hostnames import remote_host
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.settings import Level
-from mpmserver.modules.env import get_variable, set_variable, unset_variable
+from mpmserver.http.text import path_text
 
 _PLAIN_NAME = re.compile(r"[-A-Za-z0-9_]*")
 _PLAIN_PATTERN = re.compile(r"(?:[^\^.$|()\[\]*+?{}\\]|\\[\^.$|()\[\]*+?{}\\])*", re.DOTALL)
@@ -153,14 +154,9 @@ async def _run_expressions(x: Exchange, conditions: Conditions) -> None:
             await found.ask_expression(x, condition)
 
 
-def _remote_host(x: Exchange) -> str:
-    """The client's name where HostnameLookups found one, else its address."""
-    return str(x.peer.notes.get("remote-host") or x.client_ip)
-
-
 _SPECIAL: dict[str, Callable[[Exchange], str | None]] = {
     "remote_addr": lambda x: x.client_ip,
-    "remote_host": _remote_host,
+    "remote_host": remote_host,
     "request_uri": lambda x: x.uri,
     "request_method": lambda x: x.method,
     "request_protocol": lambda x: x.protocol,
@@ -184,7 +180,7 @@ def _reader(build: Build, name: str, ignore_case: bool) -> Callable[[Exchange], 
 
 def _header_or_variable(x: Exchange, name: str) -> str | None:
     value = x.headers_in.get(name)
-    return get_variable(x.env, name) if value is None else received(value)
+    return get_variable(x.env, name) if value is None else path_text(value)
 
 
 def _matching_header(x: Exchange, pattern: Regex) -> str | None:
@@ -192,7 +188,7 @@ def _matching_header(x: Exchange, pattern: Regex) -> str | None:
     found = None
     for name, value in x.headers_in.merged_items():
         if pattern.search(name):
-            found = received(value)
+            found = path_text(value)
     return found
 
 

@@ -21,7 +21,7 @@ from mpmserver.core.module import Hook, Module, Order, Phase
 from mpmserver.core.names import construct_url
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.text import escape_html
+from mpmserver.http.text import escape_html, path_text
 from mpmserver.http.uri import escape_uri
 
 
@@ -149,17 +149,23 @@ def distance(wanted: bytes, given: bytes) -> Quality | None:
 def _redirect(x: Exchange, request: Request, name: str) -> NoReturn:
     uri = escape_uri(request.corrected(name)) + request.query
     x.headers_out.set("Location", construct_url(x, uri))
-    referer = x.headers_in.get("Referer")
-    fixed = f"Fixed spelling: {x.uri} to {uri}"
+    referer = _referer(x)
+    fixed = f"Fixed spelling: {x.uri} to {path_text(uri)}"
     message = f"AH03225: {fixed}" if referer is None else f"AH03224: {fixed} from {referer}"
     x.server.log(Level.INFO, "speling", message, x)
     raise HTTPError(301)
 
 
+def _referer(x: Exchange) -> str | None:
+    """Where the client has the wrong name from, as text for a log and a page."""
+    referer = x.headers_in.get("Referer")
+    return None if referer is None else path_text(referer)
+
+
 def _choose(x: Exchange, request: Request, found: list[tuple[Quality, str]]) -> NoReturn:
     """Answer with the list of candidates; it is also in the environment as VARIANTS."""
-    referer = x.headers_in.get("Referer")
-    targets = [(quality, request.corrected(name) + request.query) for quality, name in found]
+    referer = _referer(x)
+    targets = [(quality, request.corrected(name) + path_text(request.query)) for quality, name in found]
     x.notes["variant-list"] = _page(x.uri, targets, referer)
     variants = [('"', escape_uri(target), '";"', REASONS[quality], '"') for quality, target in targets]
     x.env["VARIANTS"] = ",".join(chain.from_iterable(variants))  # a comma behind each piece, as Apache has it

@@ -13,9 +13,9 @@ import pwd
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Shape
 from mpmserver.config.errors import ConfigError, ErrorKind
+from mpmserver.config.numbers import atoi
 from mpmserver.core.module import Module
 from mpmserver.core.settings import CoreServer
-from mpmserver.modules.core.numbers import atoi
 from mpmserver.modules.core.table import directives
 
 _ROOT_REFUSED = (

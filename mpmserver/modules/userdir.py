@@ -20,6 +20,7 @@ from mpmserver.config.syntax import take_word, words
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets
 from mpmserver.net.waits import offload
 
 
@@ -67,7 +68,7 @@ async def translate(x: Exchange) -> Handled | None:
     for index, place in enumerate(server.places):
         if place.kind == "url":
             target = f"{place.before}{name}{rest}"
-            x.headers_out.set("Location", os.fsencode(target).decode("latin-1"))
+            x.headers_out.set("Location", path_octets(target))
             raise HTTPError(302)
         directory = await _directory(place, name)
         if directory is not None and (index == last or os.path.exists(directory)):

@@ -6,26 +6,18 @@ All of them hold for the whole process: none may stand in a <VirtualHost>.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
+from mpmserver.config.numbers import atoi
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.net.listen import ListenError, parse_listen, resolve
-
-_LEADING_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,9})")
-
-
-def leading_number(text: str) -> int:
-    """C's atoi: the number that `text` begins with, 0 where it begins with none."""
-    found = _LEADING_NUMBER.match(text)
-    return int(found[1]) if found else 0
 
 
 def _figure(name: str, field: str, help_text: str) -> Directive:
     def apply(build: Build, value: str) -> None:
-        setattr(build.main(MpmSettings), field, leading_number(value))
+        setattr(build.main(MpmSettings), field, atoi(value))
 
     return _global(name, Shape.TAKE1, apply, help_text)
 
@@ -34,7 +26,7 @@ def _bounded(name: str, field: str, help_text: str, least: int, complaint: str, 
     """A figure that is refused below `least` (0 excepted where `zero`)."""
 
     def apply(build: Build, value: str) -> None:
-        number = leading_number(value)
+        number = atoi(value)
         if number < least and not (zero and number == 0):
             build.fail(complaint)
         setattr(build.main(MpmSettings), field, number)
@@ -66,7 +58,7 @@ def listen(build: Build, *arguments: str) -> None:
 
 def cores_buckets_ratio(build: Build, value: str) -> None:
     """ListenCoresBucketsRatio: understood; EPOLLEXCLUSIVE spreads connections over processes without it."""
-    if leading_number(value) < 0:
+    if atoi(value) < 0:
         build.fail("ListenCoresBucketsRatio must be > 0")
 
 
@@ -86,7 +78,7 @@ def reactor_processes(build: Build, value: str) -> None:
     if value.lower() == "auto":
         build.main(MpmSettings).reactor_processes = None
         return
-    number = leading_number(value)
+    number = atoi(value)
     if number < 1:
         build.fail("ReactorProcesses must be a number of processes > 0 or auto")
     build.main(MpmSettings).reactor_processes = number

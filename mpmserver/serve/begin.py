@@ -11,6 +11,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.framing import NoBody
 from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
+from mpmserver.http.text import path_text
 from mpmserver.http.uri import Target, parse_target
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody, request_body
 
@@ -47,7 +48,7 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
     if error.host is not None:
         with contextlib.suppress(HTTPError):
             server = connection.hosts.choose(error.host, uri.path_raw)
-    error.log = error.log.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+    error.log = path_text(error.log)
     headers = error.headers_in or Headers()
     request = Request(
         method=method,

@@ -87,11 +87,6 @@ class ConnectionBody:
         self.watch: BodyWatch | None = None
 
     @property
-    def awaits_continue(self) -> bool:
-        """True while the client waits for 100 Continue before it sends the body."""
-        return self._continue
-
-    @property
     def done(self) -> bool:
         return self._decoder.done if self._decoder is not None else self._rest == 0
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
-from mpmserver.core.names import full_content_type, server_header
+from mpmserver.core.names import full_content_type, server_product
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
 from mpmserver.http.headers import Headers
@@ -124,7 +124,7 @@ class Sender:
         lines = [
             f"{decided.version} {response.reason or status_line(status)}",
             f"Date: {x.world.dates.http_date(int(x.request_time))}",
-            f"Server: {server_header(x.world.site)}",
+            f"Server: {server_product(x.world.site)}",
         ]
         fields = self._fields(status, length)
         content = self._content_fields(fields, status)

@@ -20,7 +20,7 @@ ALTERNATIVE = " || "
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One connection of a case: the parts to send (waiting for bytes in between) and the methods they hold.
+    """One connection of a case: the parts to send (waiting for an answer in between) and the methods they hold.
 
     ``keys_only`` compares of each body line only what stands before its first colon. ``streamed`` takes a body sent
     chunked and one with a length as equal: for a script's output, Apache's choice is a race with the script.
@@ -32,6 +32,11 @@ class Item:
     half_close: bool = False
     keys_only: bool = False
     streamed: bool = False
+
+    @property
+    def asked(self) -> str:
+        """All that is sent: a title of one's own does not tell what is asked for."""
+        return " ".join(part.decode("latin-1") for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ def load_case(folder: Path) -> Case:
     for item in items:
         labels[item.label] = labels.get(item.label, 0) + 1
         label = item.label if labels[item.label] == 1 else f"{item.label} #{labels[item.label]}"
-        numbered.append(replace(item, label=label, streamed=re.search(streamed, label) is not None))
+        named = f"{label} {item.asked}"
+        numbered.append(replace(item, label=label, streamed=re.search(streamed, named) is not None))
     without, extra = _said("without", config), _said("with", config)
     return Case(folder.name, folder, config, tuple(numbered), without, extra)
 

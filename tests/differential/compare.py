@@ -59,7 +59,7 @@ def differences(case: str, reference: Transcript, subject: Transcript) -> dict[s
     if subject.failure or reference.failure:
         result[WHOLE_CASE] = [Difference(case, WHOLE_CASE, "run", reference.failure, subject.failure)]
     errors = [
-        {"error-log": "\n".join(_text(line.encode(), side, 0) for line in side.other_errors)}
+        {"error-log": "\n".join(_text(line.encode(), side, 0) for line in (*side.parent_errors, *side.other_errors))}
         for side in (reference, subject)
     ]
     result.setdefault(WHOLE_CASE, []).extend(_unequal(case, WHOLE_CASE, *errors))

@@ -26,7 +26,7 @@ SERVERS: dict[str, type[Live]] = {"apache": LiveApache, "mpmserver": LiveServer}
 APACHE_MPM = {"reactor": "event"}
 LOG_FORMAT = r"%{remote}p %h %l %u \"%r\" %>s %b %X \"%{Referer}i\" \"%{User-Agent}i\" \"%{Content-Type}o\" %f %q"
 ERROR_LINE = re.compile(
-    r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid \d+(?::tid \d+)?\] (?:[\w.]+\(\d+\): )?"
+    r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid (?P<pid>\d+)(?::tid \d+)?\] (?:[\w.]+\(\d+\): )?"
     r"(?P<os>\((?:EAI )?-?\d+\).*?: )?"
     r"(?:\[(?:client|remote) [^\]]*:(?P<port>\d+)\] )?(?P<text>.*)$"
 )
@@ -52,11 +52,17 @@ class Outcome:
 
 @dataclass(slots=True)
 class Transcript:
-    """What one server did with one case. ``failure`` is why it did not start or stop well, or empty."""
+    """What one server did with one case. ``failure`` is why it did not start or stop well, or empty.
+
+    Errors of no connection are kept in the order of their process: what the parent (its process id is ``parent``) says
+    when it has started comes before or after what its children say first.
+    """
 
     server: str
     outcomes: list[Outcome]
     run_folder: Path
+    parent: int = 0
+    parent_errors: list[str] = field(default_factory=list)
     other_errors: list[str] = field(default_factory=list)
     failure: str = ""
 
@@ -70,6 +76,7 @@ def run(server: str, case: Case, mpm: str, port: int, tree: Path, folder: Path, 
     live = SERVERS[server](configuration(case, mpm, port, tree, folder), whole=True, mpm=mpm, root=folder, port=port)
     try:
         with live:
+            transcript.parent = live.pid
             _replay(live, outcomes, sent)
     except AssertionError as error:
         transcript.failure = str(error)
@@ -114,7 +121,8 @@ def _send(live: Live, outcome: Outcome, used: set[int]) -> None:
         connection.close()
     used.add(outcome.port)
     with connection:
-        received = exchange(connection, outcome.sent, ANSWER_SECONDS, half_close=outcome.item.half_close)
+        item = outcome.item
+        received = exchange(connection, outcome.sent, ANSWER_SECONDS, half_close=item.half_close, methods=item.methods)
     outcome.ended = received.ended
     outcome.responses, outcome.rest = parse_responses(received.received, outcome.item.methods)
 
@@ -158,4 +166,5 @@ def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) 
     if owner := by_port.get(match["port"] or ""):
         owner.logs.setdefault("error", []).append(text)
     elif NUMBERED.search(text) and not (transcript.server == "apache" and CRASHED.search(text)):
-        transcript.other_errors.append(text)
+        parents = int(match["pid"]) == transcript.parent
+        (transcript.parent_errors if parents else transcript.other_errors).append(text)

@@ -20,9 +20,19 @@ PORT_TAKEN = "Address already in use"
 
 
 def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry]) -> Verdict:
-    """Compare Apache with ``subject`` (``mpmserver``, or ``apache`` to test the harness itself) on one case."""
+    """Compare Apache with ``subject`` (``mpmserver``, or ``apache`` to test the harness itself) on one case.
+
+    What differs must differ twice: on a machine that has much to do Apache compared with itself differs, too, in one of
+    some thousand requests (a script that is slow, a client that is late).
+    """
     weights = {item.label: len(item.methods) for item in case.items}
-    return judge(case.name, weights, found_in(case, mpm, subject), entries)
+    found = found_in(case, mpm, subject)
+    verdict = judge(case.name, weights, found, entries)
+    if verdict.good:
+        return verdict
+    again = found_in(case, mpm, subject)
+    both = {label: each if found.get(label) else [] for label, each in again.items()}
+    return judge(case.name, weights, both, entries)
 
 
 def found_in(case: Case, mpm: str, subject: str) -> dict[str, list[Difference]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import select
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.differential import runner
 from tests.differential.case import Case, CaseError, load_case, unescape
 from tests.differential.compare import WHOLE_CASE, Difference, differences
 from tests.differential.explain import Entry, judge
 from tests.differential.module_names import module_of
-from tests.differential.replay import ERROR_LINE, Outcome, Transcript
-from tests.wire_client import Response, parse_responses
+from tests.differential.replay import ERROR_LINE, Outcome, Transcript, _sort_error
+from tests.wire_client import Response, exchange, parse_responses
 
 
 def a_case(folder: Path, requests: str, config: str = "") -> Case:
@@ -68,6 +72,27 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
 
 def test_unescape() -> None:
     assert unescape(r"a\r\n\x01\\é") == b"a\r\n\x01\\\xc3\xa9"
+
+
+def test_a_part_waits_for_the_end_of_an_answer() -> None:
+    """Half an answer is not enough: the server would see the next request while it still sends."""
+    ours, theirs = socket.socketpair()
+    seen: list[bytes] = []
+
+    def serve() -> None:
+        with theirs:
+            seen.append(theirs.recv(100))
+            theirs.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+            seen.append(b"early" if select.select([theirs], [], [], 0.2)[0] else b"nothing")
+            theirs.sendall(b"0\r\n\r\n")
+            seen.extend((theirs.recv(100), theirs.recv(100)))
+
+    with ours, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve)
+        received = exchange(ours, (b"one", b"two"), half_close=True, methods=("GET", "GET"))
+        serving.result()
+    assert seen == [b"one", b"nothing", b"two", b""]
+    assert received.ended == "closed"
 
 
 def test_responses_are_parsed_as_they_stand() -> None:
@@ -132,6 +157,16 @@ def test_a_line_of_a_trace_is_its_connections(tmp_path: Path) -> None:
     assert match["text"] == "127.0.0.1 - - [x/sid#7f01][rid#7f02/initial] (3) applying"
 
 
+def test_errors_of_parent_and_children_are_told_apart(tmp_path: Path) -> None:
+    """Which of two processes writes first is a race; what each of them writes has an order."""
+    found = transcript(a_case(tmp_path, "GET /\n"), REFERENCE)
+    found.parent = 6
+    for pid, number in ((7, 1), (6, 2), (7, 3)):
+        _sort_error(f"[now] [core:warn] [pid {pid}] AH0000{number}: text", {}, found)
+    assert found.parent_errors == ["[core:warn] AH00002: text"]
+    assert found.other_errors == ["[core:warn] AH00001: text", "[core:warn] AH00003: text"]
+
+
 def test_addresses_in_memory_are_no_difference(tmp_path: Path) -> None:
     case = a_case(tmp_path, "GET /\n")
     lines = ("[x/sid#7f01][rid#7f02/initial] (3)", "[x/sid#1][rid#2a/initial] (3)", "[x/sid#1][rid#2a/subreq] (3)")
@@ -170,3 +205,24 @@ def test_an_entry_explains_what_it_matches_and_is_stale_otherwise() -> None:
     assert (verdict.explained, verdict.unexplained, verdict.stale) == (1, (), (other,))
     assert not verdict.good
     assert not judge("c", {"GET /": 1}, {"GET /": [open_one]}, []).good
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "good"), [("GET /", "", True), ("GET /", "GET /x", True), ("GET /", "GET /", False)]
+)
+def test_what_differs_must_differ_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, good: bool
+) -> None:
+    case = a_case(tmp_path, "GET / || /x\n")
+    runs = iter([first, second])
+
+    def found_in(*_: object) -> dict[str, list[Difference]]:
+        differing = next(runs)
+        return {
+            item.label: [Difference("c", item.label, "body", "a", "b")] if item.label == differing else []
+            for item in case.items
+        }
+
+    monkeypatch.setattr(runner, "found_in", found_in)
+    verdict = runner.run_case(case, "event", "mpmserver", [])
+    assert (verdict.good, verdict.requests, verdict.equal) == (good, 2, 1 + good)

@@ -69,6 +69,8 @@ def _table(file: Pages) -> _Table:
     max_bucket, high_mask, low_mask, _fill, _count, check = file.unpack(f"{order}6I", _META)
     if check not in (_hash(_CHECK_KEY), _hash(_CHECK_KEY + b"\0")):
         file.fail("this Berkeley DB file was made with a hash function that is not known here")
+    if page_size < _PAGE_HEAD or high_mask >> 31:
+        file.fail("the first page of this Berkeley DB file is damaged")
     return _Table(order, page_size, max_bucket, high_mask, low_mask, file.unpack(f"{order}32I", _META + 24))
 
 

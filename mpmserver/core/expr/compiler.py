@@ -8,10 +8,10 @@ expression with groups sets what $0 to $9 stand for, one that fails clears it; o
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mpmserver.config.numbers import atol
 from mpmserver.config.regex import Regex
 from mpmserver.core.expr.functions import FUNCTIONS
 from mpmserver.core.expr.operators import BINARY, UNARY
@@ -40,18 +40,12 @@ from mpmserver.core.expr.variables import VARIABLES
 Say = Callable[[Run], str]
 Test = Callable[[Run], bool]
 
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)", re.ASCII)
-_MOST = (1 << 63) - 1
 MOST_LEVELS = 20
 """How deep in the tree a word may be."""
-def integer(text: str) -> int:
-    """The number that a text begins with, 0 where it begins with none; within 64 bits. (strtoll)"""
-    match = _INTEGER.match(text)
-    return 0 if match is None else max(-_MOST - 1, min(_MOST, int(match[1])))
 
 
 def _as_integers(compare: Callable[[int, int], bool]) -> Callable[[str, str], bool]:
-    return lambda left, right: compare(integer(left), integer(right))
+    return lambda left, right: compare(atol(left), atol(right))
 
 
 def _as_octets(compare: Callable[[bytes, bytes], bool]) -> Callable[[str, str], bool]:

@@ -13,8 +13,10 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from mpmserver.core.environment import get_variable
 from mpmserver.core.expr.run import Run, octets, received, text_of
 from mpmserver.core.settings import Level
+from mpmserver.http.text import decode_base64, to_lower, to_upper
 from mpmserver.http.uri import escape_uri
 
 MAX_FILE_SIZE = 10 * 1024 * 1024
@@ -27,12 +29,9 @@ PURE: Final = frozenset({
 })  # fmt: skip
 """Functions that say nothing but what follows from the request's head and its configuration."""
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
 _UNESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
 _LDAP_SPECIAL = re.compile(rb'[*()\\,+"<>;\x00-\x1f\x7f-\xff]')
-_TO_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-_TO_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 Function = Callable[[Run, str], str]
 
@@ -68,11 +67,8 @@ def _note(run: Run, name: str) -> str:
 
 
 def _look_up(table: Mapping[str, object], name: str) -> str | None:
-    """A text by its name; case doesn't matter, as in all of Apache's tables."""
-    value = table.get(name)
-    if value is None:
-        key = name.lower()
-        value = next((value for other, value in table.items() if other.lower() == key), None)
+    """A text by its name; notes may be other things, too."""
+    value = get_variable(table, name)
     return value if isinstance(value, str) else None
 
 
@@ -86,11 +82,11 @@ def _any_env(run: Run, name: str) -> str:
 
 
 def _lower(run: Run, text: str) -> str:
-    return text.translate(_TO_LOWER)
+    return to_lower(text)
 
 
 def _upper(run: Run, text: str) -> str:
-    return text.translate(_TO_UPPER)
+    return to_upper(text)
 
 
 def _escape(run: Run, text: str) -> str:
@@ -125,11 +121,7 @@ def _base64(run: Run, text: str) -> str:
 
 def _unbase64(run: Run, text: str) -> str:
     """As far as it is base64, and up to a NUL."""
-    match = _BASE64.match(octets(text))
-    digits = b"" if match is None else match[0]
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]
-    return text_of(base64.b64decode(digits + b"=" * (-len(digits) % 4)))
+    return decode_base64(text)
 
 
 def _md5(run: Run, text: str) -> str:

@@ -102,9 +102,10 @@ async def _resolved(name: str) -> str:
 
 
 def _first_address(name: str) -> str:
+    octets = os.fsencode(name)  # text would go through the codec "idna", which is imported on its first use
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    except (OSError, UnicodeError):
+        found = socket.getaddrinfo(octets, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except OSError:
         return ""
     return str(found[0][4][0])
 
@@ -128,7 +129,7 @@ def _uri_accessible(run: Run, uri: str, data: Any) -> bool:
 
 
 async def _status_of_uri(x: Exchange, uri: str) -> int:
-    return (await _looked_up(x, f"-U {uri}", lambda: lookup_uri(x, uri), times=2)).status
+    return (await _looked_up(x, f"-U {uri}", lambda: lookup_uri(x, os.fsencode(uri).decode("latin-1")), times=2)).status
 
 
 async def _looked_up(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.regex import RegexMatch
 from mpmserver.core.settings import Level
+from mpmserver.http.text import path_text
 
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin
@@ -99,10 +100,8 @@ class Run:
 
 
 def received(text: str | None) -> str:
-    """A field's value or a query (latin-1) as expressions have all text: UTF-8, other octets as surrogates."""
-    if text is None:
-        return ""
-    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+    """A field's value or a query as expressions have all text, "" where there is none."""
+    return "" if text is None else path_text(text)
 
 
 def octets(text: str) -> bytes:

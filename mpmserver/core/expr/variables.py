@@ -5,15 +5,16 @@ They are Apache's list (expr.html, "Variables"), and what each is depends on how
 
 from __future__ import annotations
 
-import grp
-import pwd
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from mpmserver.core.accounts import group_name, user_name
 from mpmserver.core.expr.run import Run, received
-from mpmserver.core.hostnames import client_name, remote_host
+from mpmserver.core.hostnames import look_up, remote_host
 from mpmserver.core.names import (
+    context_document_root,
+    context_prefix,
     document_root,
     full_content_type,
     scheme,
@@ -59,18 +60,12 @@ def _last_modified(run: Run) -> str:
 def _owner(run: Run) -> str:
     """The user that the file belongs to; that of a file that isn't there is number 0, as in Apache."""
     number = _number(run.x, "st_uid")
-    try:
-        return "" if number is None else pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
+    return "" if number is None else user_name(number) or str(number)
 
 
 def _group(run: Run) -> str:
     number = _number(run.x, "st_gid")
-    try:
-        return "" if number is None else grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
+    return "" if number is None else group_name(number) or str(number)
 
 
 def _number(x: Exchange, field: str) -> int | None:
@@ -82,9 +77,8 @@ def _number(x: Exchange, field: str) -> int | None:
 def _remote_host(run: Run) -> str:
     """The client's name where HostnameLookups finds one (has found it, for who can't wait), else its address."""
     x = run.x
-    kind = x.settings[CoreDir].hostname_lookups
-    if kind != "off":
-        run.answer(("REMOTE_HOST", ""), lambda: client_name(x, confirmed=kind == "double"), fallback="")
+    if x.settings[CoreDir].hostname_lookups != "off":
+        run.answer(("REMOTE_HOST", ""), lambda: look_up(x), fallback="")
     return remote_host(x)
 
 
@@ -106,11 +100,6 @@ def _server_software(run: Run) -> str:
 
 def _content_type(run: Run) -> str:
     return full_content_type(run.x) or ""
-
-
-def _context_root(run: Run) -> str:
-    x = run.x
-    return str(x.notes.get("context-document-root", x.server[CoreServer].document_root or ""))
 
 
 def _request_log_id(run: Run) -> str:
@@ -162,8 +151,8 @@ VARIABLES: Final[Mapping[str, Read]] = {
     "REQUEST_LOG_ID": _request_log_id,
     "CONN_LOG_ID": _conn_log_id,
     "CONN_REMOTE_ADDR": lambda run: run.x.peer.remote[0],
-    "CONTEXT_PREFIX": lambda run: str(run.x.notes.get("context-prefix", "")),
-    "CONTEXT_DOCUMENT_ROOT": _context_root,
+    "CONTEXT_PREFIX": lambda run: context_prefix(run.x),
+    "CONTEXT_DOCUMENT_ROOT": lambda run: context_document_root(run.x),
     "TIME_YEAR": _clock("%Y"),
     "TIME_MON": _clock("%m"),
     "TIME_DAY": _clock("%d"),

@@ -18,6 +18,7 @@ from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
 from mpmserver.core.names import construct_url
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets
 from mpmserver.modules.alias.directives import DIRECTIVES
 from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule
 from mpmserver.modules.alias.settings import AliasDir, AliasServer
@@ -90,8 +91,8 @@ def _answer(x: Exchange, status: int, target: str, section: AliasDir, numbers: t
                 x,
             )
             raise HTTPError(500)
-        location = os.fsencode(target).decode("latin-1")
-        if x.args and "?" not in location:
+        location = path_octets(target)
+        if x.args is not None and "?" not in location:
             location = f"{location}?{x.args}"
         x.headers_out.set("Location", location)
     raise HTTPError(status)

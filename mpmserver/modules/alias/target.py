@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
+from mpmserver.http.syntax import decimal
 from mpmserver.http.uri import escape_uri
 
 _URL = re.compile(
@@ -57,5 +58,5 @@ def _authority(scheme: str, text: str) -> tuple[str, bool]:
         return "", False
     port = match["port"] or ""
     known = not port or (port.isascii() and port.isdigit())
-    shown = known and port and int(port) not in (0, _PORTS.get(scheme.lower()))
+    shown = known and port and decimal(port, 65535) not in (0, _PORTS.get(scheme.lower()))
     return f"//{user}{at}{match['host']}" + (f":{port}" if shown else ""), known

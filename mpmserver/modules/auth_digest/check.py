@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import inspect
 from typing import TYPE_CHECKING
 
-from mpmserver.core.auth import Authn, auth_name, auth_type
+from mpmserver.core.auth import Authn, answer_of, auth_name, auth_type, providers_to_ask
 from mpmserver.core.module import HANDLED, Handled
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -104,18 +103,14 @@ async def _stored_hash(x: Exchange, user: str, realm: str) -> str:
 
 
 async def _ask(x: Exchange, user: str, realm: str) -> str | Authn:
-    providers = x.settings[DigestDir].providers
+    providers = providers_to_ask(x, x.settings[DigestDir].providers)
     if not providers:
-        default = x.server.site.providers.get(("authn", "file"))
-        if default is None:
-            _log(x, "AH01770: No Authn provider configured")
-            return Authn.GENERAL_ERROR
-        providers = (default,)
+        _log(x, "AH01770: No Authn provider configured")
+        return Authn.GENERAL_ERROR
     found: str | Authn = Authn.USER_NOT_FOUND
     for provider in providers:
         assert provider.realm_hash is not None
-        answer = provider.realm_hash(x, user, realm)
-        found = await answer if inspect.isawaitable(answer) else answer
+        found = await answer_of(provider.realm_hash(x, user, realm))
         if found is not Authn.USER_NOT_FOUND:
             break
     return found

@@ -10,11 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mpmserver.http.text import path_text
+
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 NOTE: Final = "digest-credentials"
 NONCE_LENGTH: Final = 52
+PADDING: Final = 11
+"""Where in a nonce its time ends."""
+RESPONSE_LENGTH: Final = 32
 _PARAMETER = re.compile(
     r"""[ \t\n\v\f\r]*(?P<name>[^=,\s]*)[ \t\n\v\f\r]*
     (?:=[ \t\n\v\f\r]*(?:"(?P<quoted>(?:\\.|[^"])*)"?|(?P<token>[^,\s]*)))?
@@ -74,13 +79,18 @@ def parse(header: str | None) -> Credentials:
     wanted = {"username", "realm", "nonce", "uri", "response"}
     if "qop" in credentials.parameters:
         wanted |= {"cnonce", "nc"}
-    nonce = credentials.parameters.get("nonce", "")
-    credentials.complete = wanted <= credentials.parameters.keys() and len(nonce) == NONCE_LENGTH
+    credentials.complete = wanted <= credentials.parameters.keys() and _have_lengths(credentials)
     return credentials
 
 
+def _have_lengths(credentials: Credentials) -> bool:
+    """Whether the hash and the nonce can be what they should be: the time in a nonce ends with base64's padding."""
+    nonce = credentials["nonce"]
+    return len(credentials["response"]) == RESPONSE_LENGTH and len(nonce) == NONCE_LENGTH and nonce[PADDING] == "="
+
+
 def _parameters(text: str) -> dict[str, str]:
-    text = text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+    text = path_text(text)
     found = {}
     position = 0
     while position < len(text):

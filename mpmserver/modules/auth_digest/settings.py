@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from mpmserver.config.directive import OR_AUTHCFG, RSRC_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
-from mpmserver.core.auth import AuthnProvider
+from mpmserver.core.auth import AuthnProvider, named_provider
 from mpmserver.modules.auth_digest.clients import LEAST
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class DigestServer(Settings):
 
 
 def _provider(build: Build, name: str) -> None:
-    found = build.configuration.provider("authn", name)
-    if found is None:
-        build.fail(f"Unknown Authn provider: {name}")
+    found = named_provider(build, name)
     if found.realm_hash is None:
         build.fail(f"The '{name}' Authn provider doesn't support Digest Authentication")
     build.dir(DigestDir).append("providers", found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from mpmserver.config.directive import ACCESS_CONF, OR_AUTHCFG
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.config.syntax import take_word
-from mpmserver.core.auth import Authz, AuthzProvider
+from mpmserver.core.auth import Authz, AuthzProvider, answer_of, no_words
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build
@@ -29,8 +28,7 @@ class _Alias:
         own = x.settings
         x.settings = x.server.merge((*own.sections, self.section))
         try:
-            answer = self.base.check(x, self.parsed)
-            verdict: Authz = await answer if inspect.isawaitable(answer) else answer
+            verdict: Authz = await answer_of(self.base.check(x, self.parsed))
         finally:
             x.settings = own
         return verdict
@@ -59,8 +57,4 @@ def add_alias(build: Build, arguments: str) -> None:
         parsed = base.parse(build, text)
     except ConfigError as error:
         build.fail(f"Can't parse 'Require {base_name} {text}': {error.message}")
-    build.configuration.providers["authz", alias] = AuthzProvider(_no_arguments, _Alias(base, parsed, section))
-
-
-def _no_arguments(build: Build, text: str) -> None:
-    """What stands behind an alias in Require is passed over."""
+    build.configuration.providers["authz", alias] = AuthzProvider(no_words, _Alias(base, parsed, section))

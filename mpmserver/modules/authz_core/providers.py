@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.syntax import WHITE_SPACE, words
-from mpmserver.core.auth import Authz, AuthzProvider, has_variable
+from mpmserver.core.auth import Authz, AuthzProvider
+from mpmserver.core.environment import get_variable
 from mpmserver.core.expr import Condition, compile_condition
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.limits import REGISTERED_METHODS
@@ -32,7 +33,7 @@ def _parse_words(build: Build, text: str) -> tuple[str, ...]:
 
 
 def _check_env(x: Exchange, names: tuple[str, ...]) -> Authz:
-    return Authz.GRANTED if any(has_variable(x, name) for name in names) else Authz.DENIED
+    return Authz.GRANTED if any(get_variable(x.env, name) is not None for name in names) else Authz.DENIED
 
 
 def _parse_methods(build: Build, text: str) -> frozenset[str]:

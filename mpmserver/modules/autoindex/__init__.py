@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mpmserver.core.body import Content, Response, Stream
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.names import signature
@@ -20,6 +21,7 @@ from mpmserver.core.settings import CoreDir, ETag, Level, Options, effective
 from mpmserver.http.dates import http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.etag import is_weak, make_etag
+from mpmserver.http.text import path_octets
 from mpmserver.modules.autoindex.directives import DIRECTIVES
 from mpmserver.modules.autoindex.entry import entries, parent_entry
 from mpmserver.modules.autoindex.frame import Insert, insert
@@ -100,7 +102,7 @@ def _names(x: Exchange) -> list[str]:
     try:
         return os.listdir(x.filename)
     except OSError as error:
-        reason = f"({error.errno}){os.strerror(error.errno or 0)}"
+        reason = os_error(error)
         x.server.log(
             Level.ERROR, "autoindex", f"{reason}: AH01275: Can't open directory for index: {x.filename}", x
         )
@@ -145,7 +147,8 @@ async def _frame(x: Exchange, settings: AutoindexDir, options: int) -> tuple[Fra
 async def _insert(x: Exchange, name: str | None, query: str | None) -> Insert | None:
     if name is None:
         return None
-    return await insert(x, name if query is None else f"{name}?{query}")
+    uri = path_octets(name)
+    return await insert(x, uri if query is None else f"{uri}?{query}")
 
 
 def _pure(settings: Any) -> bool:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mpmserver.config.build import Build
+from mpmserver.config.numbers import atoi
 from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.modules.autoindex.settings import AutoindexDir, Width
@@ -104,7 +105,7 @@ def _icon_size(build: Build, settings: AutoindexDir, sign: str, name: str, value
     elif sign == "-":
         build.fail(f"Cannot combine '-' with {SPELLED[name]}=n")
     else:
-        setattr(settings, field, _leading_number(value))
+        setattr(settings, field, atoi(value))
 
 
 def _width(build: Build, settings: AutoindexDir, sign: str, name: str, value: str | None) -> None:
@@ -121,13 +122,7 @@ def _width(build: Build, settings: AutoindexDir, sign: str, name: str, value: st
         known = getattr(settings, field)
         setattr(settings, field, Width(known.bytes if is_set(known) else DEFAULT_WIDTH, adjust=True))
         return
-    width = _leading_number(value)
+    width = atoi(value)
     if width and width < least:
         build.fail(f"{spelled} value must be greater than {least}")
     setattr(settings, field, Width(width))
-
-
-def _leading_number(text: str) -> int:
-    """The digits at the start as a number, 0 where there are none (atoi)."""
-    digits = text[: next((i for i, c in enumerate(text) if c not in "0123456789"), len(text))]
-    return int(digits or "0")

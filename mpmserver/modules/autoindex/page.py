@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mpmserver.http.text import escape_html as escaped_html
 from mpmserver.http.uri import escape_path, escape_uri
 from mpmserver.modules.autoindex.entry import Entry
 from mpmserver.modules.autoindex.matching import BLANK_ICON, Subject, find
@@ -21,12 +22,11 @@ from mpmserver.modules.autoindex.order import Wishes
 from mpmserver.modules.autoindex.settings import AutoindexDir, Width
 
 _UNITS = "KMGTPE"
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 def escape_html(text: str) -> Markup:
     """Escape as Apache does: & < > and the double quote."""
-    return Markup(text.translate(_ESCAPES))
+    return Markup(escaped_html(text))
 
 
 def size_text(size: int) -> str:

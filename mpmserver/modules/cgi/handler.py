@@ -13,6 +13,7 @@ from mpmserver.core.cgivars import cgi_vars
 from mpmserver.core.module import InternalRedirect
 from mpmserver.core.settings import CoreDir, Level, Options, effective_options
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_text
 from mpmserver.http.uri import unescape_query
 from mpmserver.modules.cgi.run import Run
 from mpmserver.modules.cgi.scriptlog import ScriptRecord
@@ -110,4 +111,5 @@ def query_words(query: str | None) -> list[str]:
     """A query without '=' becomes the script's arguments (RFC 3875 4.4), with shell characters escaped."""
     if not query or "=" in query:
         return []
-    return [_SHELL_SPECIAL.sub(lambda match: "\\" + match[0], unescape_query(word)) for word in query.split("+")]
+    words = (path_text(unescape_query(word)).partition("\0")[0] for word in query.split("+"))
+    return [_SHELL_SPECIAL.sub(lambda match: "\\" + match[0], word) for word in words]

@@ -20,11 +20,11 @@ from mpmserver.config.directive import (
     Shape,
 )
 from mpmserver.config.errors import ConfigError
+from mpmserver.config.numbers import atoi, atol, choice, on_off, whole
 from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.core.expr import compile_string
 from mpmserver.core.settings import CoreDir, ETag, Options
-from mpmserver.modules.core.numbers import atoi, atol, choice, on_off, whole
 from mpmserver.modules.core.table import directives
 
 _INCLUDES = Options.INCLUDES | Options.INC_WITH_EXEC

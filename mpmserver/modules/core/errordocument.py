@@ -11,10 +11,10 @@ import re
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, RSRC_CONF, Shape
 from mpmserver.config.errors import ConfigError
+from mpmserver.config.numbers import atoi
 from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.settings import CoreDir
 from mpmserver.http.status import is_known
-from mpmserver.modules.core.numbers import atoi
 from mpmserver.modules.core.table import directives
 
 _URL = re.compile(r"[A-Za-z0-9+.-]+://")

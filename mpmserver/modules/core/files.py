@@ -23,6 +23,7 @@ from mpmserver.http.dates import http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.etag import is_weak, make_digest_etag, make_etag
 from mpmserver.http.limits import REGISTERED_METHODS
+from mpmserver.http.text import path_octets
 from mpmserver.http.uri import without_dots
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def override_type(x: Exchange) -> None:
     """ForceType, SetHandler, AcceptPathInfo. (core_override_type)"""
     core = x.settings[CoreDir]
     if core.forced_type is not None and core.forced_type != "none":
-        x.content_type = core.forced_type
+        x.content_type = path_octets(core.forced_type)
         x.charset = None
     if core.handler is not None:
         _use_handler(x, core.handler)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import ACCESS_CONF, OR_ALL, RSRC_CONF, Shape
+from mpmserver.config.numbers import atoi, atol, whole
 from mpmserver.core.settings import CoreDir, CoreServer, Level, LogLevels
-from mpmserver.modules.core.numbers import atoi, atol, whole
 from mpmserver.modules.core.table import directives
 
 _HEAD_LIMITS = {

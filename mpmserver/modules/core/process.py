@@ -10,10 +10,10 @@ import os
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Shape
+from mpmserver.config.numbers import atoi, whole
 from mpmserver.config.syntax import words
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.settings import CoreServer
-from mpmserver.modules.core.numbers import atoi, whole
 from mpmserver.modules.core.table import directives
 
 _MECHANISMS = (

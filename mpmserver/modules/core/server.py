@@ -12,11 +12,11 @@ import re
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_ALL, RSRC_CONF, Shape
 from mpmserver.config.fnmatch import has_wildcards
+from mpmserver.config.numbers import atoi, choice
 from mpmserver.config.settings import UNSET
 from mpmserver.config.syntax import words
 from mpmserver.core.errorlog import add_format
 from mpmserver.core.settings import CoreServer
-from mpmserver.modules.core.numbers import atoi, choice
 from mpmserver.modules.core.table import directives
 
 _SCHEME = re.compile(r"([A-Za-z0-9+.-]+)://")

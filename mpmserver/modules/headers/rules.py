@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mpmserver.config.pregsub import Substitution
+from mpmserver.core.environment import get_variable
 from mpmserver.core.settings import Level
-from mpmserver.modules.env import get_variable
 from mpmserver.modules.headers.values import Value
 
 if TYPE_CHECKING:

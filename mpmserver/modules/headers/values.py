@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from mpmserver.config.build import Build
 from mpmserver.config.errors import ConfigError
+from mpmserver.core.environment import get_variable
 from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.scoreboard import NOT_BUSY, READY, worker_states
 from mpmserver.core.settings import Level
 from mpmserver.http.text import path_octets
-from mpmserver.modules.env import get_variable
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

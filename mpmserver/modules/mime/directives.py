@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,8 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.paths import server_relative
 from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
+from mpmserver.core.errorlog import os_error
+from mpmserver.http.text import to_lower
 from mpmserver.modules.mime.media_type import MediaType, parse_media_type
 from mpmserver.modules.mime.settings import NOTHING, REMOVED, REMOVED_TYPE, MimeDir, MimeServer
 
@@ -28,7 +29,7 @@ def _add(field: str) -> Callable[[Build, str, str], None]:
     """An Add directive for one field of `Extension`; values are taken in lower case."""
 
     def apply(build: Build, value: str, extension: str) -> None:
-        lower = _lower(value)
+        lower = to_lower(value)
         _set(build, extension, field, parse_media_type(lower) if field == "media_type" else lower)
 
     return apply
@@ -43,13 +44,8 @@ def _remove(field: str) -> Callable[[Build, str], None]:
 
 def _set(build: Build, extension: str, field: str, value: Any) -> None:
     extensions = build.dir(MimeDir).table("extensions")
-    name = _lower(extension.removeprefix("."))
+    name = to_lower(extension.removeprefix("."))
     extensions[name] = replace(extensions.get(name, NOTHING), **{field: value})
-
-
-def _lower(text: str) -> str:
-    """ASCII letters in lower case; other bytes are no letters to Apache."""
-    return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def default_language(build: Build, language: str) -> None:
@@ -85,7 +81,7 @@ def load_types(configuration: Configuration) -> None:
         with open(path, encoding="latin-1") as file:
             mime.types = parse_types(file.read())
     except OSError as error:
-        reason = f"({error.errno}){os.strerror(error.errno or 0)}"
+        reason = os_error(error)
         raise ConfigError(f"{reason}: AH01597: could not open mime types config file {path}.") from None
 
 
@@ -98,7 +94,7 @@ def parse_types(text: str) -> dict[str, MediaType]:
         name, *extensions = words(line) or [""]
         if extensions:
             media_type = parse_media_type(name)
-            types.update((_lower(extension), media_type) for extension in extensions)
+            types.update((to_lower(extension), media_type) for extension in extensions)
     return types
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.modules.rewrite import directory_context, server_context
 from mpmserver.modules.rewrite.directives import DIRECTIVES
 from mpmserver.modules.rewrite.maps.program import start_programs
@@ -51,10 +51,6 @@ def _forces(settings: Any) -> bool:
     return bool(settings.server[RewriteServer].rule_set.forces or settings[RewriteDir].rule_set.forces)
 
 
-def _always(_settings: Any) -> bool:
-    return True
-
-
 MODULE = Module(
     "rewrite",
     directives=DIRECTIVES,
@@ -75,9 +71,9 @@ MODULE = Module(
             Phase.FIXUP, directory_context.fixup_async, Order.FIRST,
             applies=_section_applies(waits=True),
         ),
-        Hook(Phase.FIXUP, directory_context.force, Order.LAST, applies=_forces, pure=_always),
+        Hook(Phase.FIXUP, directory_context.force, Order.LAST, applies=_forces, pure=always),
         Hook(
-            Phase.HANDLER, directory_context.follow, handler=directory_context.REDIRECT_HANDLER, pure=_always,
+            Phase.HANDLER, directory_context.follow, handler=directory_context.REDIRECT_HANDLER, pure=always,
         ),
     ),
     server_settings=RewriteServer,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets, path_text
 from mpmserver.http.uri import escape_uri
 from mpmserver.modules.rewrite.engine import Outcome
-from mpmserver.modules.rewrite.state import PROXY, as_octets, as_text
+from mpmserver.modules.rewrite.state import PROXY
 from mpmserver.modules.rewrite.uris import Absolute, absolute, escaped
 
 if TYPE_CHECKING:
@@ -58,13 +59,13 @@ def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | No
     status = x.status if 300 <= x.status < 400 else 302
     if run.tracing:
         run.trace(1, f"redirect to {x.filename} [REDIRECT/{status}]")
-    x.headers_out.set("Location", as_octets(x.filename or ""))
+    x.headers_out.set("Location", path_octets(x.filename or ""))
     x.status = 200
     raise HTTPError(status)
 
 
 def _append_query(run: Run, x: Exchange, keeps: bool) -> None:
-    query = as_text(x.args or "")
+    query = path_text(x.args or "")
     written = query if keeps else escape_uri(query)
     x.filename = f"{x.filename}?{written}"
     if run.tracing:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from mpmserver.core.environment import set_variable, unset_variable
 from mpmserver.core.settings import Level
-from mpmserver.modules.env import set_variable, unset_variable
 from mpmserver.modules.rewrite.cookies import set_cookie
 from mpmserver.modules.rewrite.flags import ConditionFlag, Flag
 from mpmserver.modules.rewrite.state import PROXY

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.build import Build
 from mpmserver.config.errors import ConfigError
+from mpmserver.config.numbers import atoi
 from mpmserver.config.regex import Regex
 from mpmserver.core.expr import Captures, Condition, compile_condition
 from mpmserver.core.subrequest import lookup_file, lookup_uri
+from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.arguments import FlagError, split_arguments
-from mpmserver.modules.rewrite.flags import ConditionFlag, condition_flags, number
-from mpmserver.modules.rewrite.state import Run, as_octets
+from mpmserver.modules.rewrite.flags import ConditionFlag, condition_flags
+from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.substitution import Template
 from mpmserver.modules.rewrite.variables import may_look_up
 
@@ -72,10 +74,10 @@ class NumberTest(Test):
 
     def __init__(self, compare: Compare, pattern: str) -> None:
         self._compare = compare
-        self._number = number(pattern)
+        self._number = atoi(pattern)
 
     def holds(self, run: Run, text: str) -> bool:
-        return self._compare(number(text), self._number)
+        return self._compare(atoi(text), self._number)
 
 
 class TextTest(Test):
@@ -162,7 +164,7 @@ class UrlTest(Test):
         return await (self._file(run, x, text) if self._by_file else self._url(run, x, text))
 
     async def _url(self, run: Run, x: Exchange, text: str) -> bool:
-        sub = await lookup_uri(x, as_octets(text))
+        sub = await lookup_uri(x, path_octets(text))
         if run.tracing:
             run.trace_request(5, f"RewriteCond URI (-U check: path={text} -> status={sub.status}")
         return sub.status < 400

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mpmserver.modules.rewrite.flags import number
-from mpmserver.modules.rewrite.state import as_octets
+from mpmserver.config.numbers import atoi
+from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.trace import trace
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def set_cookie(run: Run, text: str) -> None:
             trace(x, 5, f"skipping already set cookie '{name}'")
         return
     cookie = _cookie(fields)
-    x.err_headers_out.add("Set-Cookie", as_octets(cookie))
+    x.err_headers_out.add("Set-Cookie", path_octets(cookie))
     notes[f"{name}_rewrite"] = "set"
     if run.tracing:
         trace(x, 5, f"setting cookie '{cookie}'")
@@ -47,7 +47,7 @@ def _cookie(fields: list[str]) -> str:
     """The value of Set-Cookie."""
     name, value, domain, minutes, path, secure, http_only, same_site = (*fields, *[""] * _FIELDS)[:_FIELDS]
     parts = [f"{name}={value}", f"path={path or '/'}", f"domain={domain}"]
-    if lifetime := number(minutes):
+    if lifetime := atoi(minutes):
         parts.append(f"expires={_date(lifetime)}")
     if secure.lower() in ("true", "1", "secure"):
         parts.append("secure")

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.module import HANDLED, Handled, InternalRedirect
-from mpmserver.core.names import document_root
+from mpmserver.core.names import context_document_root, context_prefix, document_root
 from mpmserver.core.settings import CoreDir, Level, Options, effective
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import FORCED_HANDLER, FORCED_TYPE
 from mpmserver.modules.rewrite.engine import Outcome, apply_rules, drive, has_ended
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption
-from mpmserver.modules.rewrite.state import Run, as_octets
+from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.trace import trace, tracing
 from mpmserver.modules.rewrite.uris import PASS_THROUGH, Absolute, replaced_prefix
-from mpmserver.modules.rewrite.variables import context_document_root, context_prefix
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -147,7 +147,7 @@ def follow(x: Exchange) -> InternalRedirect | None:
         return None
     x.notes["redirect-keeps-vary"] = ""
     query = "" if x.args is None else f"?{x.args}"
-    return InternalRedirect(as_octets(filename.removeprefix(REDIRECT)) + query)
+    return InternalRedirect(path_octets(filename.removeprefix(REDIRECT)) + query)
 
 
 def force(x: Exchange) -> None:
@@ -156,7 +156,7 @@ def force(x: Exchange) -> None:
     if kind:
         if tracing(x):
             trace(x, 1, f"force filename {x.filename} to have MIME-type '{kind}'")
-        x.content_type = kind
+        x.content_type = path_octets(kind)
     if handler:
         if tracing(x):
             trace(x, 1, f"force filename {x.filename} to have the Content-handler '{handler}'")

@@ -6,17 +6,16 @@ accepted, of which only D, DPI and discardpath mean something.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mpmserver.config.numbers import atoi
 from mpmserver.http.status import is_known
 from mpmserver.modules.rewrite.arguments import FlagError, split_flags
 
 MAX_ROUNDS = 10000
 _REDIRECT_WORDS = {"permanent": 301, "temp": 302, "seeother": 303}
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 
 
 class Flag:
@@ -93,7 +92,7 @@ def _redirect(flags: RuleFlags, value: str) -> None:
     if (named := _REDIRECT_WORDS.get(value.lower())) is not None:
         flags.status = named
     elif value[0] in "0123456789":
-        flags.status = number(value)
+        flags.status = atoi(value)
     if not is_known(flags.status):
         raise FlagError(f"invalid HTTP response code '{value}' for flag 'R'")
     if not 300 <= flags.status < 400:
@@ -114,11 +113,11 @@ def _escape_not(flags: RuleFlags, value: str) -> None:
 def _new_round(flags: RuleFlags, value: str) -> None:
     flags.bits |= Flag.NEW_ROUND
     if value:
-        flags.rounds = number(value)
+        flags.rounds = atoi(value)
 
 
 def _skip(flags: RuleFlags, value: str) -> None:
-    flags.skip = number(value)
+    flags.skip = atoi(value)
 
 
 def _cookie(flags: RuleFlags, value: str) -> None:
@@ -135,12 +134,6 @@ def _mime_type(flags: RuleFlags, value: str) -> None:
 
 def _handler(flags: RuleFlags, value: str) -> None:
     flags.handler = value
-
-
-def number(text: str) -> int:
-    """The number that a text begins with, 0 where it begins with none. (atoi)"""
-    match = _NUMBER.match(text)
-    return int(match[1]) if match else 0
 
 
 def _named(**names: Setter) -> dict[str, Setter]:

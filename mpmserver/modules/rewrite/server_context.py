@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from mpmserver.core.environment import get_variable, set_variable
 from mpmserver.core.module import HANDLED, Handled
-from mpmserver.core.names import construct_url, document_root
+from mpmserver.core.names import construct_url, context_document_root, document_root
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.modules.core.files import translate as core_translate
-from mpmserver.modules.env import get_variable, set_variable
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import REDUCED
 from mpmserver.modules.rewrite.engine import Outcome, apply_rules, drive, has_ended
@@ -22,7 +22,6 @@ from mpmserver.modules.rewrite.flags import Flag
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer
 from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.uris import PASS_THROUGH, with_home
-from mpmserver.modules.rewrite.variables import context_document_root
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

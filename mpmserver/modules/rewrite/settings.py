@@ -76,7 +76,6 @@ class RewriteDir(Settings):
     options: int = setting(0)
     base: str | None = setting(None)
     """RewriteBase."""
-    base_set: bool = setting(False)
     directory: str | None = setting(None)
     """The place whose rules these are, with a slash at its end; None for the server's own section."""
     rules: tuple[Rule, ...] = setting(())

@@ -6,9 +6,9 @@ One `Run` serves one request in one of the two hooks, on one thread. Apache's ru
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from mpmserver.http.text import path_text
 from mpmserver.modules.rewrite.trace import trace, tracing
 
 PROXY = "proxy:"
@@ -85,19 +85,9 @@ class Run:
             return ""
         if name.lower() != "host":
             self.vary_now.append(name)
-        return as_text(value)
+        return path_text(value)
 
 
 def group(match: Any, number: int) -> str:
     """The text of a back-reference, "" where there is no such group or it took no part."""
     return "" if match is None or number > match.re.groups else match[number] or ""
-
-
-def as_text(received: str) -> str:
-    """Octets of a head (latin-1) as file names and rules have them: UTF-8, what is none as surrogates."""
-    return received if received.isascii() else os.fsdecode(received.encode("latin-1"))
-
-
-def as_octets(text: str) -> str:
-    """The way back: for queries, Location and cookies."""
-    return text if text.isascii() else os.fsencode(text).decode("latin-1")

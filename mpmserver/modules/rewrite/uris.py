@@ -11,12 +11,13 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mpmserver.config.fnmatch import translate
+from mpmserver.config.numbers import atoi
 from mpmserver.core.names import DEFAULT_PORTS, construct_url
 from mpmserver.core.settings import CoreServer
 from mpmserver.core.vhost import is_wild
+from mpmserver.http.text import path_octets, path_text
 from mpmserver.http.uri import escape_uri
-from mpmserver.modules.rewrite.flags import Flag, number
-from mpmserver.modules.rewrite.state import as_octets, as_text
+from mpmserver.modules.rewrite.flags import Flag
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -60,7 +61,7 @@ def reduced(run: Run, uri: str) -> str | None:
     if match is None or not match["host"]:
         return None
     x = run.x
-    port = number(match["port"]) if match["port"] is not None else DEFAULT_PORTS[match["scheme"].lower()]
+    port = atoi(match["port"]) if match["port"] is not None else DEFAULT_PORTS[match["scheme"].lower()]
     if not _is_this_server(x, match["host"], port):
         return None
     path = match["path"] or "/"
@@ -121,9 +122,9 @@ def split_query(run: Run, flags: int) -> None:
     mark = uri.rfind("?", start) if flags & Flag.QS_LAST else uri.find("?", start)
     if mark >= 0:
         x.filename = uri[:mark]
-        x.args = _new_query(as_octets(uri[mark + 1 :]), x.args, bool(flags & Flag.QS_APPEND))
+        x.args = _new_query(path_octets(uri[mark + 1 :]), x.args, bool(flags & Flag.QS_APPEND))
         if run.tracing:
-            shown = "<none>" if x.args is None else as_text(x.args)
+            shown = "<none>" if x.args is None else path_text(x.args)
             run.trace_request(3, f"split uri={uri} -> uri={x.filename}, args={shown}")
 
 

@@ -6,22 +6,30 @@ that there is none of is an empty text. Look-aheads ask a subrequest and must be
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from mpmserver.core.accounts import group_name, user_name
+from mpmserver.core.environment import get_variable
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.expr.variables import API_VERSION
-from mpmserver.core.hostnames import client_name, remote_host
-from mpmserver.core.names import document_root, scheme, server_name, server_port, server_product
+from mpmserver.core.hostnames import look_up, remote_host
+from mpmserver.core.names import (
+    context_document_root,
+    context_prefix,
+    document_root,
+    scheme,
+    server_name,
+    server_port,
+    server_product,
+)
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_file, lookup_uri
-from mpmserver.modules.env import get_variable
+from mpmserver.http.text import path_octets, path_text
 from mpmserver.modules.rewrite.settings import RewriteDir
-from mpmserver.modules.rewrite.state import Run, as_octets, as_text
+from mpmserver.modules.rewrite.state import Run
 
 API_MINOR: Final = "142"
 Read = Callable[[Run], str]
@@ -44,9 +52,8 @@ class RemoteHost(AsyncRead):
 
     async def read(self, run: Run) -> str:
         x = run.subject
-        kind = x.settings[CoreDir].hostname_lookups
-        if kind != "off":
-            await client_name(x, confirmed=kind == "double")
+        if x.settings[CoreDir].hostname_lookups != "off":
+            await look_up(x)
         return remote_host(x)
 
 
@@ -71,7 +78,7 @@ class LookAhead(AsyncRead):
             sub = await lookup_file(x, path)
         else:  # also for a file whose place is not known any more: a rule has made a URL-path of it
             path = _below(run, x.settings[RewriteDir].base) + path if in_directory and path[:1] != "/" else path
-            sub = await lookup_uri(x, as_octets(path))
+            sub = await lookup_uri(x, path_octets(path))
         run.subject = sub
         try:
             value = self._of(run) if not isinstance(self._of, AsyncRead) else await self._of.read(run)
@@ -134,10 +141,7 @@ def _owner(run: Run) -> str:
         return "<unknown>"
     status = run.subject.finfo
     number = 0 if status is None else status.st_uid  # a file that isn't there has number 0's, as in Apache
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
+    return user_name(number) or str(number)
 
 
 def _group(run: Run) -> str:
@@ -145,25 +149,12 @@ def _group(run: Run) -> str:
         return "<unknown>"
     status = run.subject.finfo
     number = 0 if status is None else status.st_gid
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
+    return group_name(number) or str(number)
 
 
 def _is_unmapped(run: Run) -> bool:
     """Whether the request has no file yet: the server's rules look at it before the walk over directories."""
     return run.directory is None and run.subject is run.x
-
-
-def context_document_root(x: Exchange) -> str:
-    """The folder that an Alias (or mod_userdir) mapped the request to, else the DocumentRoot."""
-    return str(x.notes.get("context-document-root", document_root(x)))
-
-
-def context_prefix(x: Exchange) -> str:
-    """The URL-path of that Alias, "" for none."""
-    return str(x.notes.get("context-prefix", ""))
 
 
 _PURE: Final[dict[str, Read]] = {
@@ -182,7 +173,7 @@ _PURE: Final[dict[str, Read]] = {
     "HTTP_USER_AGENT": _header("User-Agent"),
     "IS_SUBREQ": lambda run: "true" if run.subject.main is not None else "false",
     "PATH_INFO": lambda run: run.subject.path_info,
-    "QUERY_STRING": lambda run: as_text(run.subject.args or ""),
+    "QUERY_STRING": lambda run: path_text(run.subject.args or ""),
     "REMOTE_IDENT": lambda run: "",
     "REMOTE_USER": lambda run: run.subject.user or "",
     "REQUEST_FILENAME": lambda run: run.subject.filename or "",
@@ -196,7 +187,7 @@ _PURE: Final[dict[str, Read]] = {
     "SERVER_NAME": lambda run: server_name(run.subject),
     "SERVER_PROTOCOL": lambda run: run.subject.protocol,
     "SERVER_SOFTWARE": lambda run: server_product(run.subject.server.site),
-    "THE_REQUEST": lambda run: as_text(run.subject.request.request_line),
+    "THE_REQUEST": lambda run: path_text(run.subject.request.request_line),
 }
 
 _OTHERS: Final[dict[str, Read | AsyncRead]] = {

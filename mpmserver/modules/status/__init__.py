@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from mpmserver.config.build import Configuration
+from mpmserver.config.numbers import atol
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.body import Content, Response
 from mpmserver.core.exchange import Exchange
@@ -72,7 +73,7 @@ def wanted(query: str | None) -> Wanted:
     refresh = None
     if "refresh" in text:
         match = re.search(r"refresh=\s*([0-9]+)", text, re.ASCII)
-        refresh = int(match[1]) if match else 0
+        refresh = atol(match[1]) if match else 0
         refresh = refresh if refresh > 0 else DEFAULT_REFRESH
     return Wanted("auto" in text, "notable" not in text, refresh)
 

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from mpmserver import cli
+from mpmserver.config.convert import to_apache, to_yaml
+from mpmserver.config.errors import ConfigError
 from mpmserver.config.node import Node
 from mpmserver.config.syntax import parse_text
 from mpmserver.config.yamlfile import parse_yaml
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+PROJECT = Path(__file__).resolve().parents[3]
+CONF = PROJECT / "conf"
+CASES = PROJECT / "tests" / "differential" / "cases"
 FILES = ("httpd.conf", "extra/httpd-mpm.conf", "extra/httpd-autoindex.conf", "extra/httpd-vhosts.conf")
 
 
@@ -29,6 +33,21 @@ def test_there_and_back(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[
     assert shape(parse_yaml(yaml.read_text(), "site.yaml")) == original
     assert cli.main(["convert", str(yaml)]) == 0
     assert shape(parse_text(capfd.readouterr().out, "site.conf")) == original
+
+
+def test_what_the_differential_cases_have_is_the_same_in_yaml() -> None:
+    files = [*CASES.glob("*/httpd.conf"), *(file for file in CASES.rglob(".htaccess") if file.is_file())]
+    compared = 0
+    for file in files:
+        try:
+            nodes = parse_text(file.read_text("utf-8", "surrogateescape"), file.name)
+        except ConfigError:
+            continue  # some are wrong on purpose
+        again = parse_yaml(to_yaml(nodes), "a.yaml")
+        assert shape(again) == shape(nodes), file
+        assert shape(parse_text(to_apache(again), "a.conf")) == shape(nodes), file
+        compared += 1
+    assert compared > 0.9 * len(files)
 
 
 def test_what_is_not_utf_8_stays(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

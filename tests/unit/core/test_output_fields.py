@@ -102,3 +102,27 @@ def test_tabs_and_octets_above_ascii_are_fine(tmp_path: Path) -> None:
     x = kit.get("/x").x
     x.headers_out.add("X", "a\tb\xe9")
     assert asyncio.run(deliverable(x)) is x
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [("a\r\n b", "a b"), ("a\r\n \t b\r\n\tc", "a b c"), ("\r\n ", " "), ("a\r\nb", None), ("a\n b", None)],
+)
+def test_a_folded_field_is_sent_in_one_line(tmp_path: Path, value: str, sent: str | None) -> None:
+    kit = SiteKit(tmp_path, "<Directory />\nRequire all granted\n</Directory>\n")
+    kit.file("x")
+    x = kit.get("/x").x
+    x.headers_out.add("X", "first")
+    x.headers_out.add("X", value)
+    answered = asyncio.run(deliverable(x))
+    assert answered.headers_out.get_all("X") == ([] if sent is None else ["first", sent])
+
+
+@pytest.mark.parametrize("value", ["text\r\nSet-Cookie: a", "text\n", "\x01", "x\x7f"])
+def test_a_content_type_that_could_end_its_line(tmp_path: Path, value: str) -> None:
+    kit = SiteKit(tmp_path, "<Directory />\nRequire all granted\n</Directory>\n")
+    kit.file("x")
+    x = kit.get("/x").x
+    x.content_type = value
+    answered = asyncio.run(deliverable(x))
+    assert (answered.status, answered.content_type) == (500, "text/html; charset=iso-8859-1")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mpmserver.core.userfiles import os_reason, read_lines
+from mpmserver.core.errorlog import os_error
+from mpmserver.core.userfiles import read_lines
 
 
 class Log:
@@ -49,7 +50,7 @@ def test_lines(tmp_path: Path, text: str, lines: list[str]) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         read(tmp_path / "none")
-    assert os_reason(caught.value) == "(2)No such file or directory: "
+    assert os_error(caught.value) == "(2)No such file or directory"
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo"])
@@ -59,6 +60,6 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="Bad file descriptor") as caught:
         read(path, log)
-    assert os_reason(caught.value) == "(9)Bad file descriptor: "
+    assert os_error(caught.value) == "(9)Bad file descriptor"
     assert log.messages == [f"core AH00554: Access to file {path} denied by server: not a regular file"]
     assert len(os.listdir("/proc/self/fd")) == before

@@ -10,7 +10,6 @@ import pytest
 
 from mpmserver.config.errors import ConfigError
 from mpmserver.core.world import World
-from mpmserver.modules.auth_basic import decode_credentials
 from tests.memory import Answer, get, log_of, world
 
 
@@ -235,17 +234,6 @@ def test_a_directory_index_is_checked_by_its_own_name(tmp_path: Path) -> None:
     made = protected(tmp_path, "Options None", path="/other", more=more)
     assert get(made, "/p/").status == 403
     assert log_of(made)[-1].endswith(DENIED.replace("{root}", str(tmp_path)))
-
-
-@pytest.mark.parametrize(
-    ("token", "text"),
-    [
-        ("YTpi", "a:b"), ("YTpi ", "a:b"), ("YTpi junk", "a:b"), ("YTo", "a:"), ("YT!pi", "a"), ("", ""), ("=", ""),
-        ("Y", ""), ("\tYTpi", "a:b"), ("YQBi", "a"), ("w6k6", "é:"), ("/zo=", "\udcff:"),
-    ],
-)  # fmt: skip
-def test_decoding(token: str, text: str) -> None:
-    assert decode_credentials(token) == text
 
 
 IP = "ip address '{}' appears to be invalid"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mpmserver.modules.env import get_variable, set_variable, unset_variable
 from tests.unit.modules.kit import SiteKit, refusal
 
 CONFIG = """
@@ -71,17 +70,6 @@ def test_an_equals_sign_in_a_name_is_warned_of(tmp_path: Path) -> None:
     assert kit.warnings == [
         "AH10032: Spurious usage of '=' in an environment variable name. 'SetEnv a b' expected instead?"
     ]
-
-
-def test_tables_ignore_case_and_keep_the_first_spelling() -> None:
-    env = {"Name": "1"}
-    set_variable(env, "NAME", "2")
-    assert env == {"Name": "2"}
-    assert get_variable(env, "name") == "2"
-    assert get_variable(env, "names") is None
-    unset_variable(env, "nAME")
-    unset_variable(env, "absent")
-    assert env == {}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from mpmserver.config.node import Node, Origin
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.mpm import registry
 from mpmserver.mpm.base import settings_of
-from mpmserver.mpm.directives import leading_number
 from tests.unit.mpm.kit import built_in, configuration_of
 
 MPMS = sorted(registry.BUILT_IN)
@@ -117,13 +116,6 @@ def test_an_address_may_be_listened_on_once() -> None:
 def test_none_may_stand_in_a_virtual_host(mpm: str) -> None:
     with pytest.raises(ConfigError, match="cannot occur within <VirtualHost> section"):
         build(mpm, "Listen 8080", within=("<VirtualHost",))
-
-
-@pytest.mark.parametrize(
-    ("text", "number"), [("12", 12), (" -5x", -5), ("x", 0), ("", 0), ("+7", 7), ("99999999999", 999999999)]
-)
-def test_numbers_are_read_as_by_c(text: str, number: int) -> None:
-    assert leading_number(text) == number
 
 
 def test_the_sets_of_directives_are_apaches() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.settings import Level
 from mpmserver.modules.rewrite.trace import trace, tracing
@@ -104,7 +105,7 @@ class FileMap(RewriteMap):
                 found.append(version(file))
             except OSError as error:
                 x.server.log(
-                    Level.ERROR, "rewrite", f"({error.errno}){error.strerror}: {self.complaint(number)}", x
+                    Level.ERROR, "rewrite", f"{os_error(error)}: {self.complaint(number)}", x
                 )
                 return None
         memory = self._memory

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 from mpmserver.core.exchange import Exchange
+from mpmserver.http.text import to_lower, to_upper
 from mpmserver.http.uri import escape_uri
 from mpmserver.modules.rewrite.maps.base import RewriteMap
 from mpmserver.modules.rewrite.trace import trace
-
-_UPPER = str.maketrans({chr(code): chr(code - 32) for code in range(ord("a"), ord("z") + 1)})
-_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
 
 def _unescape(key: str) -> str:
@@ -20,8 +18,8 @@ def _unescape(key: str) -> str:
 
 
 FUNCTIONS: dict[str, tuple[Callable[[str], str], bool]] = {
-    "toupper": (lambda key: key.translate(_UPPER), True),
-    "tolower": (lambda key: key.translate(_LOWER), True),
+    "toupper": (to_upper, True),
+    "tolower": (to_lower, True),
     "escape": (escape_uri, False),
     "unescape": (_unescape, True),
 }

@@ -13,6 +13,7 @@ import pwd
 import shlex
 
 from mpmserver.core.coprogram import Account, CoProgram, ProgramFailed
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.logs import Opener
 from mpmserver.core.settings import Level
@@ -96,7 +97,7 @@ def _start(server: Server, found: ProgramMap, opener: Opener) -> None:
         program = found.start()
     except OSError as error:
         message = f"AH00654: mod_rewrite: could not start RewriteMap program {found.arguments[0]}"
-        server.log(Level.ERROR, "rewrite", f"({error.errno}){error.strerror}: {message}")
+        server.log(Level.ERROR, "rewrite", f"{os_error(error)}: {message}")
         raise ProgramFailed(message) from error
     if program is not None:
         opener.programs.append(program)

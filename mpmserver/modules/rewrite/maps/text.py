@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 
+from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.settings import Level
 from mpmserver.modules.rewrite.maps.base import FileMap
@@ -45,7 +46,7 @@ class TextMap(FileMap):
             return {}
         except OSError as error:
             message = f"AH00655: mod_rewrite: can't open text RewriteMap file {self.path}"
-            x.server.log(Level.ERROR, "rewrite", f"({error.errno}){error.strerror}: {message}", x)
+            x.server.log(Level.ERROR, "rewrite", f"{os_error(error)}: {message}", x)
             return {}
 
 

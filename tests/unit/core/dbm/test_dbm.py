@@ -116,6 +116,15 @@ def test_a_damaged_file_is_an_error_at_worst(
     assert found is None or isinstance(found, bytes)
 
 
+@pytest.mark.parametrize(("place", "number"), [(20, 0), (20, 5), (76, 0xFFFFFFFF)])
+def test_sizes_and_masks_that_no_database_has(tmp_path: Path, place: int, number: int) -> None:
+    data = bytearray((CASE / "groups.db").read_bytes())
+    data[place : place + 4] = number.to_bytes(4, "little")
+    (tmp_path / "damaged").write_bytes(data)
+    with pytest.raises(dbm.DbmError, match="damaged"):
+        dbm.fetch("db", str(tmp_path / "damaged"), b"md5")
+
+
 def test_a_file_is_seen_when_it_changes_and_none_is_kept_open(tmp_path: Path) -> None:
     path = tmp_path / "groups.db"
     shutil.copy(CASE / "groups.db", path)

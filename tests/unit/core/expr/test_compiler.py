@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.expr import Captures
-from mpmserver.core.expr.compiler import MOST_LEVELS, integer
+from mpmserver.core.expr.compiler import MOST_LEVELS
 from tests.unit.core.expr.kit import Kit
-
-
-@pytest.mark.parametrize(("text", "number"), [
-    ("", 0), ("x", 0), ("12", 12), (" \t12x", 12), ("-5", -5), ("+5", 5), ("0x10", 0), ("010", 10), ("- 5", 0),
-    ("9223372036854775808", (1 << 63) - 1), ("-99999999999999999999", -(1 << 63)), ("4294967297", 4294967297),
-])  # fmt: skip
-def test_integers_are_read_as_strtoll_reads_them(text: str, number: int) -> None:
-    assert integer(text) == number
 
 
 @pytest.mark.parametrize(("text", "holds"), [

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from mpmserver.core.expr import compile_condition
+from mpmserver.core.hostnames import addresses_of
 from mpmserver.core.settings import Level
 from tests.unit.core.expr.kit import Kit
 
@@ -62,6 +66,25 @@ def test_who_cannot_wait_gets_what_needs_no_waiting(tmp_path: Path) -> None:
     assert kit.condition("'name.invalid' -ipmatch '10'").evaluate(kit.x) == (
         False, "-ipmatch name.invalid has to wait, which can't be done here",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["caf\u00e9.invalid", "x" * 80 + ".invalid", "\udcff", ".."])
+def test_names_are_looked_up_as_octets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    asked: list[object] = []
+
+    def getaddrinfo(host: object, *_arguments: object, **_options: object) -> list[object]:
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    kit = Kit(tmp_path)
+    asking = kit.condition(f"'{name}' -ipmatch '10'").test_async(kit.x)
+    outcome: object = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            outcome = asking.send(outcome).function()
+    assert addresses_of(name) == frozenset()
+    assert asked == [os.fsencode(name)] * 2
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -6,8 +6,9 @@ import pytest
 
 from mpmserver.modules.auth_digest.credentials import hexadecimal, parse
 
-NONCE = "n" * 52
-WHOLE = f'username="u", realm="r", nonce="{NONCE}", uri="/x", response="d", qop=auth, nc=1, cnonce="c"'
+NONCE = "n" * 11 + "=" + "n" * 40
+RESPONSE = "d" * 32
+WHOLE = f'username="u", realm="r", nonce="{NONCE}", uri="/x", response="{RESPONSE}", qop=auth, nc=1, cnonce="c"'
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,10 @@ def test_parameters(text: str, parameters: dict[str, str]) -> None:
         (f"Digest {WHOLE.replace('qop=auth, nc=1, ', '')}", "Digest", True),
         (f"Digest {WHOLE.replace(NONCE, NONCE[1:])}", "Digest", False),
         (f"Digest {WHOLE.replace('uri', 'uris')}", "Digest", False),
+        (f"Digest {WHOLE.replace(NONCE, 'n' * 52)}", "Digest", False),
+        (f"Digest {WHOLE.replace(RESPONSE, 'd')}", "Digest", False),
+        (f"Digest {WHOLE.replace(RESPONSE, 'd' * 33)}", "Digest", False),
+        (f"Digest {WHOLE.replace(RESPONSE, 'z' * 32)}", "Digest", True),
     ],
 )
 def test_what_is_complete(header: str | None, scheme: str | None, complete: bool) -> None:

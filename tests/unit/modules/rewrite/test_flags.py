@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpmserver.modules.rewrite.arguments import FlagError
-from mpmserver.modules.rewrite.flags import ConditionFlag, Flag, condition_flags, number, rule_flags
+from mpmserver.modules.rewrite.flags import ConditionFlag, Flag, condition_flags, rule_flags
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,3 @@ def test_condition_flags() -> None:
     assert condition_flags(None) == 0
     with pytest.raises(FlagError, match="unknown flag 'L'"):
         condition_flags("[L]")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("5", 5), (" 12x", 12), ("-3", -3), ("+4", 4), ("x", 0), ("", 0), ("007", 7)]
-)
-def test_number(text: str, value: int) -> None:
-    assert number(text) == value

@@ -1,7 +1,8 @@
-"""Numbers, times and choices as Apache's directives read them: C's `atoi`, units of time, lists of words.
+"""Numbers, times and choices as Apache reads them: C's `atoi`, units of time, lists of words.
 
 Apache reads many arguments with `atoi`, which takes what digits there are and calls the rest zero; a
-configuration that Apache starts with has to start here as well, with the same figures.
+configuration that Apache starts with has to start here as well, with the same figures. Requests ask `atol` and
+`atoi`, too, about texts of any length.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import TypeVar
 from mpmserver.config.build import Build
 
 T = TypeVar("T")
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(?=[0-9])0*([0-9]*)")
+_ENOUGH = 20
+"""Digits that say whether a number has more than 64 bits; a client's text may have any number of them."""
 _MOST = 2**63 - 1
 _UNITS = {"": 0.0, "s": 1.0, "h": 3600.0, "ms": 0.001, "mi": 60.0}
 
@@ -21,7 +24,7 @@ _UNITS = {"": 0.0, "s": 1.0, "h": 3600.0, "ms": 0.001, "mi": 60.0}
 def atol(text: str) -> int:
     """The number that `text` begins with, 0 where there is none, within 64 bits."""
     match = _INTEGER.match(text)
-    return max(-_MOST - 1, min(int(match[1]), _MOST)) if match else 0
+    return max(-_MOST - 1, min(_value(match), _MOST)) if match else 0
 
 
 def atoi(text: str) -> int:
@@ -30,17 +33,24 @@ def atoi(text: str) -> int:
 
 
 def whole(text: str) -> int | None:
-    """The number that all of `text` is, None where it is none (strtol with a check of its end)."""
+    """The number that all of `text` is, None where it is none (strtol with a check of its end).
+
+    Of one with more than 64 bits it can only be told that it is one.
+    """
     match = _INTEGER.fullmatch(text)
-    return int(match[1]) if match else None
+    return _value(match) if match else None
 
 
-def seconds(text: str, unit: str = "s") -> float | None:
-    """A time with an optional unit (ms, s, mi(n), h), None where the format is wrong. (ap_timeout_parameter_parse)"""
+def _value(match: re.Match[str]) -> int:
+    return int(match[1] + (match[2][:_ENOUGH] or "0"))
+
+
+def seconds(text: str) -> float | None:
+    """A time with its unit (ms, s, mi(n), h; none: s), None where it is no such. (ap_timeout_parameter_parse)"""
     match = _INTEGER.match(text)
     if match is None:
         return None
-    number, given = int(match[1]), text[match.end() :] or unit
+    number, given = _value(match), text[match.end() :] or "s"
     key = given[:2] if given[0] == "m" else given[0]
     factor = _UNITS.get(key)
     if factor is None or number < 0 or number * factor * 1_000_000 > _MOST:
