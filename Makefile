@@ -3,13 +3,15 @@
 VENV ?= .venv
 PORT ?= 8080
 MPM ?= event
+RECALL ?= on
+ROWS ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PY = $(VENV)/bin/python
 SERVER = $(PY) -m mpmserver -d "$(CURDIR)" -f conf/httpd.conf -C 'Define SRVROOT "$(CURDIR)"' \
 	-C 'Define PORT $(PORT)' -C 'Define MPM $(MPM)'
 
 .DEFAULT_GOAL := help
-.PHONY: help start stop restart graceful test check style types layers differential docs clean
+.PHONY: help start stop restart graceful test bench bench-quick check style types layers differential docs clean
 
 help: ## List the commands.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +31,14 @@ restart: $(VENV)/.core ## Stop serving, read the configuration, serve again.
 graceful: $(VENV)/.core ## Read the configuration again; no request is refused or cut.
 	@$(SERVER) -k graceful
 
-test: $(VENV)/.test ## Set up and run every test (PYTEST_ARGS="-k listing" to choose).
-	$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+test: $(VENV)/.test ## Set up and run every test (PYTEST_ARGS="-k listing" to choose; RECALL=off).
+	MPMSERVER_TEST_RECALL=$(RECALL) $(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+bench: $(VENV)/.bench ## Measure beside Apache, nginx and others; fill docs/performance.md (ROWS=1,5).
+	$(PY) -m bench --rows "$(ROWS)"
+
+bench-quick: $(VENV)/.bench ## ... in a few minutes: one round, the first cases of each row.
+	$(PY) -m bench --quick --rows "$(ROWS)"
 
 check: style types layers ## Style, types and layers: ruff, mypy --strict, import-linter.
 
@@ -59,6 +67,11 @@ $(VENV)/.core: pyproject.toml
 
 $(VENV)/.test: pyproject.toml
 	@MAKE_GOAL="$(MAKECMDGOALS)" tools/venv "$(VENV)" auth,test
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.bench: pyproject.toml tools/bench-programs
+	@tools/bench-programs
+	@MAKE_GOAL="$(MAKECMDGOALS)" tools/venv "$(VENV)" bench
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.dev: pyproject.toml

@@ -6,6 +6,7 @@ answer at once. A pipe that was closed early ends the program quietly, as the si
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -30,12 +31,15 @@ PROGRAM = "mpmserver"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line (without the program's name; sys.argv's by default); returns the exit status."""
+    gc.disable()  # a start leaves no garbage worth the time; `process.server.serve` says what else speaks against it
     try:
         status = _main(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return 1
+    finally:
+        gc.enable()
     return status
 
 

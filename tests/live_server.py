@@ -175,6 +175,8 @@ class Live:
     """
 
     name: ClassVar[str] = "server"
+    always: ClassVar[str] = ""
+    """A directive at the end of every configuration that hasn't it, where it moves no line of a test's own."""
 
     def __init__(
         self,
@@ -232,6 +234,8 @@ class Live:
                 f'LogFormat "%h %l %u %t \\"%r\\" %>s %b" common\nCustomLog "{self.root}/logs/access.log" common\n'
             )
             text = server_head(self.root, self.port, self.mpm, modules) + defaults + text
+        if self.always and self.always.split()[0] not in text.split():
+            text = f"{text}\n{self.always}"
         self.write("conf/httpd.conf", text)
 
     # The process
@@ -388,9 +392,13 @@ class Live:
 
 
 class LiveServer(Live):
-    """mpmserver of this source tree under the interpreter that runs the tests."""
+    """mpmserver of this source tree under the interpreter that runs the tests.
+
+    MPMSERVER_TEST_RECALL=off has every answer made anew; otherwise Recall is what it is by default.
+    """
 
     name = "mpmserver"
+    always = "Recall Off\n" if os.environ.get("MPMSERVER_TEST_RECALL") == "off" else ""
 
     @classmethod
     def command(cls) -> list[str]:

@@ -21,7 +21,8 @@ from mpmserver.core.world import World
 from mpmserver.http.chunked import ChunkedDecoder
 from mpmserver.modules.so import Catalog
 from mpmserver.net.waits import Offload, Ready, TimedOut, TimeoutClass
-from mpmserver.serve.connection import Connection, Outcome
+from mpmserver.serve.connection import Connection
+from mpmserver.serve.outcome import Outcome
 
 HEAD = """
 ServerName memory.example
@@ -55,6 +56,7 @@ class Slot:
     def connected(self) -> None: ...
     def request(self, client: bytes, vhost: bytes, request_line: bytes) -> None: ...
     def done(self, sent: int, duration: int) -> None: ...
+    def remembered(self, client: bytes, vhost: bytes, request_line: bytes, sent: int) -> None: ...
 
 
 class MemoryTransport:
@@ -140,7 +142,7 @@ def exchange(made: World, *pieces: bytes) -> bytes:
     connection = Connection(made, transport, None, Peer(("127.0.0.1", 8080), ("127.0.0.1", 50000)), Slot())  # type: ignore[arg-type]
     while transport.pieces:
         step = connection.arrived(transport.recv_now(65536) or b"")
-        if (step if isinstance(step, Outcome) else _drive(step)) is Outcome.CLOSED:
+        if (step if isinstance(step, Outcome) else drive(step)) is Outcome.CLOSED:
             break
     return bytes(transport.output)
 
@@ -162,7 +164,7 @@ def get(made: World, path: str, *headers: str, method: str = "GET", body: bytes 
     return Answer(int(first.split()[1]), fields, content)
 
 
-def _drive(coroutine: Any) -> Outcome:
+def drive(coroutine: Any) -> Outcome:
     """Answer each wait at once, as a blocking MPM would."""
     value: Any = None
     error: BaseException | None = None

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpmserver.config.errors import ConfigError, ErrorKind, read_error
 from mpmserver.config.node import Node, Origin
@@ -27,15 +28,13 @@ _QUOTED_WORD = {
     quote: re.compile(rf"{quote}((?:\\[\\{quote}]|[^{quote}])*){quote}?", re.DOTALL) for quote in "\"'"
 }
 _ESCAPED = {quote: re.compile(rf"\\([\\{quote}])") for quote in "\"'"}
-_ESCAPED_BARE = re.compile(r"\\(\\)")
 
 
 MAX_LINE = 16 * 1024 * 1024
 """Apache's limit for one logical line, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawLine:
+class RawLine(NamedTuple):
     """One logical line as written, without white space around it; perhaps empty, perhaps a comment."""
 
     text: str
@@ -47,8 +46,7 @@ class RawLine:
         return not self.text or self.text.startswith("#")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that says something: a directive, or where a section opens (``<Name``) or closes (``</Name>``)."""
 
     name: str
@@ -229,7 +227,9 @@ def take_word(text: str) -> tuple[str, str]:
     else:
         match = _BARE_WORD.match(text)
         assert match is not None
-        word = _ESCAPED_BARE.sub(r"\1", match[0])
+        word = match[0]
+        if "\\" in word:
+            word = word.replace("\\\\", "\\")
     return word, text[match.end() :].lstrip(WHITE_SPACE)
 
 

@@ -100,12 +100,14 @@ class Methods:
 class AuthzProvider:
     """`parse(build, arguments)` compiles what stands behind the name or refuses it, `check(x, parsed)` decides.
 
-    `pure`: the decision depends on nothing but the request's head.
+    `pure`: the decision depends on nothing but the request's head; a function is asked about `parsed`.
     """
 
     parse: Callable[[Build, str], Any]
     check: Callable[[Exchange, Any], Any]
-    pure: bool = False
+    pure: bool | Callable[[Any], bool] = False
+    constant: bool = False
+    """Whether the decision is always the same: what `check` returns depends on `parsed` alone."""
 
 
 def no_words(build: Build, text: str) -> None:

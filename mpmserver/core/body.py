@@ -95,16 +95,21 @@ class OpenFile(Body):
     A piece is `bytes` or (offset, count) of the file; the body owns the descriptor.
     """
 
-    __slots__ = ("fd", "pieces", "size")
+    __slots__ = ("_length", "fd", "pieces", "size")
 
     def __init__(self, fd: int, size: int, pieces: tuple[bytes | tuple[int, int], ...] | None = None) -> None:
         self.fd = fd
         self.size = size
-        self.pieces = ((0, size),) if pieces is None else pieces
+        if pieces is None:
+            self.pieces: tuple[bytes | tuple[int, int], ...] = ((0, size),)
+            self._length = size
+        else:
+            self.pieces = pieces
+            self._length = sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in pieces)
 
     @property
     def length(self) -> int:
-        return sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in self.pieces)
+        return self._length
 
     def close(self) -> None:
         if self.fd >= 0:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mpmserver.core.names import (
+    LOCAL_NAME_NOTE,
     context_document_root,
     context_prefix,
     document_root,
@@ -20,7 +21,6 @@ from mpmserver.core.names import (
     server_product,
     signature,
 )
-from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.text import path_text
 from mpmserver.http.uri import escape_path
@@ -29,36 +29,44 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NAMES_MOST = 1024
+"""Names of headers whose variables are kept; clients make some of them up."""
+PLACES_MOST = 256
+"""Places (sections, addresses, names of hosts) whose variables are kept."""
 _VARIABLE = re.compile(r"[A-Za-z0-9-]+")
-_NEVER = frozenset({"proxy"})
+_NO_VARIABLE = frozenset({"proxy"})
 """A Proxy header would become HTTP_PROXY, which programs take for their own configuration (CVE-2016-5387)."""
-_SECRET = frozenset({"authorization", "proxy-authorization"})
+_SECRET = frozenset({"HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"})
 _CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_INHERITED = ("LD_LIBRARY_PATH",)
+
+
+class _Variables(dict[str, str]):
+    """The variables of headers by their names as spelled, "" for those that have none."""
+
+    def __missing__(self, name: str) -> str:
+        key = name.lower()
+        variable = ""
+        if key not in _NO_VARIABLE and _VARIABLE.fullmatch(name):
+            variable = _CONTENT.get(key) or f"HTTP_{name.upper().replace('-', '_')}"
+        if len(self) < NAMES_MOST:
+            self[name] = variable
+        return variable
+
+
+_variables = _Variables()
+_places: dict[tuple[object, ...], dict[str, str]] = {}
 
 
 def common_vars(x: Exchange) -> dict[str, str]:
     """Return the variables that hold for any request, over its own environment (SetEnv, SetEnvIf), and that."""
-    core = x.server[CoreServer]
-    section = x.settings[CoreDir]
-    values = _header_vars(x, section.cgi_pass_auth)
-    values["PATH"] = x.env.get("PATH") or os.environ.get("PATH") or DEFAULT_PATH
-    if "LD_LIBRARY_PATH" in os.environ:
-        values["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    local, remote = x.peer.local, x.peer.remote
-    values |= {
-        "SERVER_SIGNATURE": signature(x),
-        "SERVER_SOFTWARE": server_product(x.server.site),
-        "SERVER_NAME": server_name_for_url(x),
-        "SERVER_ADDR": local[0],
-        "SERVER_PORT": str(server_port(x)),
-        "REMOTE_ADDR": x.client_ip,
-        "DOCUMENT_ROOT": document_root(x),
-        "REQUEST_SCHEME": scheme(x),
-        "CONTEXT_PREFIX": context_prefix(x),
-        "CONTEXT_DOCUMENT_ROOT": context_document_root(x),
-        "SERVER_ADMIN": core.server_admin,
-        "REMOTE_PORT": str(remote[1]),
-    }
+    env = x.env
+    values = _header_vars(x, x.settings.core.cgi_pass_auth)
+    values |= _place_vars(x)
+    if env.get("PATH"):
+        values["PATH"] = env["PATH"]
+    values["REMOTE_ADDR"] = x.client_ip
+    values["REMOTE_PORT"] = str(x.peer.remote[1])
     if x.filename:
         values["SCRIPT_FILENAME"] = x.filename
     if x.user is not None:
@@ -71,7 +79,42 @@ def common_vars(x: Exchange) -> dict[str, str]:
         values["REDIRECT_URL"] = x.prev.uri
         if x.prev.args is not None:
             values["REDIRECT_QUERY_STRING"] = x.prev.args
-    return {**x.env, **values}
+    return {**env, **values}
+
+
+def _place_vars(x: Exchange) -> dict[str, str]:
+    """What is the same for all requests to one place, kept for the next; those of the client have their places here."""
+    peer, notes = x.peer, x.notes
+    key = (
+        x.settings, peer.local, peer.secure, peer.notes.get(LOCAL_NAME_NOTE), x.hostname, x.port,
+        notes.get("document-root"), notes.get("context-prefix"), notes.get("context-document-root"),
+    )  # fmt: skip
+    values = _places.get(key)
+    if values is None:
+        if len(_places) >= PLACES_MOST:
+            _places.clear()
+        values = _places[key] = _make_place_vars(x)
+    return values
+
+
+def _make_place_vars(x: Exchange) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {
+        "PATH": os.environ.get("PATH") or DEFAULT_PATH,
+        **inherited,
+        "SERVER_SIGNATURE": signature(x),
+        "SERVER_SOFTWARE": server_product(x.server.site),
+        "SERVER_NAME": server_name_for_url(x),
+        "SERVER_ADDR": x.peer.local[0],
+        "SERVER_PORT": str(server_port(x)),
+        "REMOTE_ADDR": "",
+        "DOCUMENT_ROOT": document_root(x),
+        "REQUEST_SCHEME": scheme(x),
+        "CONTEXT_PREFIX": context_prefix(x),
+        "CONTEXT_DOCUMENT_ROOT": context_document_root(x),
+        "SERVER_ADMIN": x.server.core.server_admin,
+        "REMOTE_PORT": "",
+    }
 
 
 def _earlier_user(x: Exchange) -> str | None:
@@ -86,11 +129,9 @@ def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:
     """HTTP_*: one for each header whose name can be a variable's; several received under one name are joined."""
     values: dict[str, str] = {}
     for name, value in x.headers_in.merged_items():
-        key = name.lower()
-        if key in _NEVER or (key in _SECRET and not pass_auth) or not _VARIABLE.fullmatch(name):
-            continue
-        variable = _CONTENT.get(key) or f"HTTP_{name.upper().replace('-', '_')}"
-        values[variable] = path_text(value)
+        variable = _variables[name]
+        if variable and (pass_auth or variable not in _SECRET):
+            values[variable] = path_text(value)
     return values
 
 
@@ -111,7 +152,7 @@ async def cgi_vars(x: Exchange) -> dict[str, str]:
         found = await lookup_uri(x, escape_path(x.path_info))
         if found.filename:
             values["PATH_TRANSLATED"] = found.filename + found.path_info
-    for name, source in x.settings[CoreDir].cgi_vars.items():
+    for name, source in x.settings.core.cgi_vars.items():
         if name == "REQUEST_URI" and source == "current-uri":
             values[name] = escape_path(x.uri)
     return values

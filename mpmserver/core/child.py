@@ -15,6 +15,7 @@ from mpmserver.core.scoreboard import RUNNING, STOPPING, ProcessSlot, Scoreboard
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Peer
+    from mpmserver.core.recall.memory import Recall
     from mpmserver.core.site import Site
     from mpmserver.net.transport import Transport
 
@@ -24,7 +25,7 @@ class Child:
 
     __slots__ = (
         "_bound_sinks", "_cleanups", "_title", "alone", "connect", "death_fd", "generation", "listeners",
-        "mpm", "process", "scoreboard", "site", "slot", "stopping",
+        "mpm", "process", "recall", "scoreboard", "site", "slot", "stopping",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,8 @@ class Child:
         self.stopping = False
         """A graceful stop was asked for: connections close after the present answer."""
         self.process: ProcessSlot = scoreboard.process(slot)
+        self.recall: Recall | None = None
+        """What this process has answered before; set before `serve`, None where Recall is off."""
         self.connect: Callable[[Transport, Any, Peer, WorkerSlot], Any]
         """Makes a `Connection` of an accepted socket; set before `serve` (`partial(Connection, world)`)."""
         self._bound_sinks = tuple(sink.flush for sink in sinks)

@@ -12,8 +12,12 @@ def _key(env: Mapping[str, object], name: str) -> str | None:
     """The spelling under which `name` is in `env`, None where it is not."""
     if name in env:
         return name
-    lower = name.lower()
-    return next((key for key in env if len(key) == len(lower) and key.lower() == lower), None)
+    if env:
+        lower = name.lower()
+        for key in env:
+            if len(key) == len(lower) and key.lower() == lower:
+                return key
+    return None
 
 
 def get_variable(env: Mapping[str, T], name: str) -> T | None:

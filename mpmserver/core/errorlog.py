@@ -22,7 +22,7 @@ from mpmserver.core.errorlog_format import (
     log_time_now,
 )
 from mpmserver.core.logs import LogSink, Opener, SyslogSink
-from mpmserver.core.settings import CoreDir, CoreServer, Level, LogLevels, log_levels
+from mpmserver.core.settings import CoreServer, Level, LogLevels, log_levels
 from mpmserver.http.text import escape_errorlog_item, path_octets
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class SinkErrorLog:
     def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
         """Whether a message of this level would be written: ask before making an expensive one."""
         levels = self._levels
-        if exchange is not None and exchange.settings[CoreDir].log_levels is not None:
-            levels = log_levels(self._server, exchange.settings[CoreDir])
+        if exchange is not None and exchange.settings.core.log_levels is not None:
+            levels = log_levels(self._server, exchange.settings.core)
         return level <= levels.of(module)
 
     def write(self, server: Server, level: Level, module: str, message: str, exchange: Exchange | None) -> None:

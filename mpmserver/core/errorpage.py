@@ -8,6 +8,7 @@ tell the client is in the request's note "error-notes" and is shown by the pages
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mpmserver.core.names import signature
@@ -148,35 +149,42 @@ _INTERNAL = (
 )
 
 
+@cache
+def _heading(status: int) -> str:
+    """How the page of a status begins."""
+    title, heading = escape_html(status_line(status)), escape_html(reason(status))
+    return f"{_DOCTYPE}<html><head>\n<title>{title}</title>\n</head><body>\n<h1>{heading}</h1>\n"
+
+
 def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
     """The page for `status`; where `also` is given it says that an error of that status came before."""
     if not is_known(status):
         status = 500
-    text = f"<html><head>\n<title>{escape_html(status_line(status))}</title>\n</head><body>\n"
-    text += f"<h1>{escape_html(reason(status))}</h1>\n{_text(x, status)}"
+    text = _heading(status) + _text(x, status)
     if also is not None:
         text += (
             f"<p>Additionally, a {escape_html(status_line(also))}\n"
             "error was encountered while trying to use an ErrorDocument to handle the request.</p>\n"
         )
-    return (_DOCTYPE + text + signature(x, "<hr>\n") + "</body></html>\n").encode("utf-8", "surrogateescape")
+    return (text + signature(x, "<hr>\n") + "</body></html>\n").encode("utf-8", "surrogateescape")
 
 
 def _text(x: Exchange, status: int) -> str:
-    location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
+    form = _PLAIN.get(status)
+    if form is not None and "{" not in form:
+        return form
     if status in _WITH_LOCATION:
-        return _filled(x, _WITH_LOCATION[status], location=escape_html(path_text(location or "")))
+        location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
+        return _WITH_LOCATION[status].replace("{location}", escape_html(path_text(location or "")))
     if status == 300:
         return str(x.notes.get("variant-list", ""))
     if status == 417:
         return _expectation(x)
-    form = _PLAIN.get(status, _INTERNAL)
-    return _filled(x, form, location="" if location is None else escape_html(location))
+    return _filled(x, form or _INTERNAL)
 
 
-def _filled(x: Exchange, form: str, location: str = "") -> str:
+def _filled(x: Exchange, form: str) -> str:
     values: dict[str, Callable[[], str]] = {
-        "location": lambda: location,
         "notes": lambda: _notes(x),
         "method": lambda: escape_html(x.method),
         "variants": lambda: str(x.notes.get("variant-list", "")),

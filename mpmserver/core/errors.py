@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Content, Response
 from mpmserver.core.errorpage import allow_header, error_page
-from mpmserver.core.settings import CoreDir, Level
+from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
-from mpmserver.http.status import drops_connection, has_no_body, is_known
+from mpmserver.http.status import DROPS_CONNECTION, NO_BODY, is_known
 from mpmserver.http.text import path_octets
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def prepare(x: Exchange, error: HTTPError) -> str | None:
         (x.headers_out if name.lower() == "location" else x.err_headers_out).set(name, value)
     document = None if _is_recursive(x) else _document(x, error.status)
     x.status = error.status
-    if error.close or drops_connection(error.status):
+    if error.close or error.status in DROPS_CONNECTION:
         x.keep_alive = False
     if document is None or document.startswith('"'):
         send_page(x, error.status)
@@ -73,11 +73,11 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
 
 def send_page(x: Exchange, status: int, also: int | None = None) -> None:
     """Make the response to an error: the text of its ErrorDocument, where that is one, else the canned page."""
-    location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
+    location = x.headers_out.joined.get("location", x.err_headers_out.joined.get("location"))
     x.filters = []
     for step in x.plan.insert_error_filters:
         step.function(x)
-    if has_no_body(status):
+    if status in NO_BODY:
         x.response = Response(status)
         return
     x.headers_out = x.err_headers_out
@@ -116,9 +116,11 @@ def _is_recursive(x: Exchange) -> bool:
 
 def _document(x: Exchange, status: int) -> str | None:
     """The configured ErrorDocument as text: '"...' a message, '/...' a local path, else a URL."""
-    expression = x.settings[CoreDir].error_documents.get(status)
+    expression = x.settings.core.error_documents.get(status)
     if expression is None:
         return None
+    if x.memo is not None and not expression.is_pure:
+        x.memo.refuse("ErrorDocument")
     document, failure = expression.evaluate(x)
     if failure is not None:
         message = f"AH02841: core: ErrorDocument: can't evaluate require expression: {failure}"

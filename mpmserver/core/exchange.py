@@ -10,17 +10,25 @@ end; a coroutine's `finally` never awaits.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mpmserver.core.recall.looks import DISK, Files
 from mpmserver.http.headers import ChangedHeaders, Headers
 from mpmserver.http.request import Request
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter, RequestBody, Response
     from mpmserver.core.plan import Plan
+    from mpmserver.core.recall.memo import Memo
+    from mpmserver.core.resolve import Way
     from mpmserver.core.site import Merged, Server
     from mpmserver.core.world import World
+
+
+_NO_NOTES: Mapping[str, Any] = MappingProxyType({})
+"""The notes of the many connections that have none."""
 
 
 class Peer:
@@ -30,27 +38,36 @@ class Peer:
     mod_remoteip may replace. `notes` lives as long as the connection; `id` is unique in the process.
     """
 
-    __slots__ = ("fd", "id", "keepalives", "local", "log_id", "notes", "remote", "secure")
+    __slots__ = ("address", "fd", "id", "keepalives", "local", "log_id", "notes", "remote", "secure")
 
     def __init__(
         self, local: tuple[str, int], remote: tuple[str, int], fd: int = -1, ident: int = 0, secure: bool = False
     ) -> None:
         self.local = local
         self.remote = remote
+        self.address = remote[0].encode()
+        """The client's, for logs and scoreboard."""
         self.fd = fd
         """The client's socket, for those who wait for something else and must know when it hangs up; -1 without one."""
         self.id = ident
         self.secure = secure
         self.keepalives = 0
         """Requests answered on this connection before the present one (%k)."""
-        self.notes: dict[str, Any] = {}
+        self.notes: Mapping[str, Any] = _NO_NOTES
         self.log_id: str | None = None
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep something as `notes[name]`."""
+        if self.notes is _NO_NOTES:
+            self.notes = {}
+        self.notes[name] = value  # type: ignore[index]
 
 
 class Exchange:
     """A request's state while it passes through the phases; the fields are Apache's request_rec's."""
 
     __slots__ = (
+        "_last",
         "allowed",
         "args",
         "auth_type",
@@ -67,6 +84,7 @@ class Exchange:
         "env",
         "err_headers_out",
         "filename",
+        "files",
         "filters",
         "finfo",
         "handler",
@@ -74,9 +92,9 @@ class Exchange:
         "headers_out",
         "hostname",
         "keep_alive",
-        "last",
         "log_id",
         "main",
+        "memo",
         "method",
         "next",
         "no_cache",
@@ -101,6 +119,7 @@ class Exchange:
         "uri",
         "used_path_info",
         "user",
+        "way",
         "world",
     )  # fmt: skip
 
@@ -114,6 +133,10 @@ class Exchange:
         self.peer = peer
         self.server = server
         self.body = body
+        self.files: Files = DISK
+        """How hooks look at the disk."""
+        self.memo: Memo | None = None
+        """What decides whether this request's answer is remembered, None where it won't be; one for its whole chain."""
         self.method = request.method
         self.protocol = request.protocol
         self.unparsed_uri = request.target
@@ -127,6 +150,8 @@ class Exchange:
         """The port in Host, if any."""
         self.filename: str | None = None
         self.path_info = ""
+        self.way: Way | None = None
+        """How its folder was reached: no .htaccess file is looked for twice for one request of a client."""
         self.finfo: Any = None
         """`os.stat_result` of `filename`, None where it does not exist."""
         self.used_path_info: bool | None = None
@@ -157,8 +182,7 @@ class Exchange:
         self.next: Exchange | None = None
         """The one that it was redirected to."""
         self.main: Exchange | None = None
-        self.last: Exchange = self
-        """After internal redirects: the Exchange that answered; set on the first one before LOG."""
+        self._last: Exchange | None = None
         self.redirects = 0
         self.request_time = time.time()
         self.log_id: str | None = None
@@ -189,6 +213,15 @@ class Exchange:
             x = x.prev or x.main  # type: ignore[assignment]
         return x
 
+    @property
+    def last(self) -> Exchange:
+        """After internal redirects: the Exchange that answered; set on the first one before LOG."""
+        return self._last or self
+
+    @last.setter
+    def last(self, x: Exchange) -> None:
+        self._last = None if x is self else x  # nothing refers to itself, or it would wait for the garbage collector
+
     def own_headers_in(self) -> Headers:
         """Return request headers that may be changed without touching the request as received."""
         shared = self.headers_in
@@ -203,6 +236,13 @@ class Exchange:
     def on_end(self, function: Callable[[], object]) -> None:
         """Have `function` called when the client's request is over, last in first out."""
         self.first.cleanups.append(function)
+
+    def release(self) -> None:
+        """The request is over: let the chain refer back only, so that all of it is freed at once."""
+        x: Exchange | None = self
+        while x is not None:
+            x._last = None
+            x.next, x = None, x.next
 
     def finish(self) -> None:
         """Run the clean-ups (of a first Exchange); each runs even when another raises, and the last error is raised."""

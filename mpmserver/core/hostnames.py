@@ -32,12 +32,12 @@ async def client_name(x: Exchange, confirmed: bool) -> str | None:
     With `confirmed` the name's own addresses have to contain the client's (a double look-up).
     """
     key = f"{CONFIRMED_NOTE if confirmed else NAME_NOTE}:{x.client_ip}"
-    notes = x.peer.notes
-    if key not in notes:
-        notes[key] = await offload(_confirmed if confirmed else _reverse, x.client_ip)
-        if x.client_ip == x.peer.remote[0] and notes[key]:
-            notes[NAME_NOTE] = notes[key]
-    return notes[key] or None
+    if key not in x.peer.notes:
+        name = await offload(_confirmed if confirmed else _reverse, x.client_ip)
+        x.peer.note(key, name)
+        if x.client_ip == x.peer.remote[0] and name:
+            x.peer.note(NAME_NOTE, name)
+    return x.peer.notes[key] or None
 
 
 def remote_host(x: Exchange) -> str:

@@ -15,7 +15,6 @@ from mpmserver.core.settings import Level
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
-    from mpmserver.core.site import Merged
 
 
 async def if_walk(x: Exchange) -> None:
@@ -25,7 +24,7 @@ async def if_walk(x: Exchange) -> None:
         holding = await _holding(x, level)
         if not holding:
             return
-        _adopt(x, x.server.merge((*x.settings.sections, *holding)))
+        x.world.resolver.adopt(x, x.server.merge((*x.settings.sections, *holding)))
         level = _inside(holding)
 
 
@@ -45,11 +44,7 @@ async def if_walk_escaped(x: Exchange) -> None:
         holding = await _holding(x, level)
         chosen += holding
         level = _inside(holding)
-    _adopt(x, server.merge((*found.sections, *chosen)) if chosen else found)
-
-
-def _adopt(x: Exchange, merged: Merged) -> None:
-    x.settings, x.plan = merged, merged.plan
+    x.world.resolver.adopt(x, server.merge((*found.sections, *chosen)) if chosen else found)
 
 
 def _inside(holding: list[Section]) -> tuple[Section, ...]:

@@ -15,13 +15,13 @@ A hook is called with the `Exchange` and answers in one of these ways:
 A hook may be an `async def`; the plan remembers which are, so that a plan of plain functions runs without an
 await. `applies(settings)` is asked once, when settings are merged: a hook that says no costs nothing per
 request. `pure(settings)` says whether the hook's outcome depends on nothing but the request's head and the
-files it looked at (that is what may be remembered); the default says no.
+files it looked at by `x.files` (that is what may be remembered); the default says no. A hook that seldom does more
+says yes, and `x.memo.refuse` when it does.
 """
 
 from __future__ import annotations
 
 import enum
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +31,9 @@ from mpmserver.config.settings import Settings
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter
+    from mpmserver.core.exchange import Exchange
     from mpmserver.core.preface import PreConnection
+    from mpmserver.core.recall.recollection import RememberedLine
     from mpmserver.core.site import Site
 
 
@@ -112,6 +114,9 @@ class Hook:
 
     `after` and `before` name modules ("mime") in the same phase and order. `handler` (HANDLER phase only) is
     the handler name that it answers to ("cgi-script"); None is asked whatever the handler is.
+
+    `function(x)` returns None, HANDLED or what else its phase knows, or a coroutine of these where it must wait: an
+    `async def`, or a plain function that mostly needs no coroutine.
     """
 
     phase: Phase
@@ -120,12 +125,17 @@ class Hook:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     handler: str | None = None
+    per_settings: bool = False
+    """`function` is not for requests but for merged settings: it returns the function for requests that have them,
+    which knows beforehand what can be known."""
     applies: Callable[[Any], bool] = always
     pure: Callable[[Any], bool] = _never
-    is_async: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.function))
+    lets_in: Callable[[Any], bool] = _never
+    """ACCESS_CHECKER_EX only: whether with these settings `function` grants every request, and has nothing to log.
+    Where the first hook does so, nobody is asked."""
+    remember: Callable[[Exchange], list[RememberedLine] | None] | None = None
+    """LOG phase only: called behind an answer that may be remembered, gives the lines that are written at each hit, or
+    None: such a request can't be remembered. Without it no answer is remembered where the hook applies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mpmserver import __version__
@@ -81,6 +82,7 @@ def construct_url(x: Exchange, uri: str) -> str:
     return f"{scheme(x)}://{server_name_for_url(x)}{port_text}{uri}"
 
 
+@lru_cache(maxsize=8)
 def server_product(site: Site) -> str:
     """What ServerTokens lets the server say of itself: "mpmserver", "mpmserver/0.1" ... "mpmserver/0.1.0 (Unix)"."""
     return TOKENS[site.main[CoreServer].server_tokens]
@@ -88,7 +90,7 @@ def server_product(site: Site) -> str:
 
 def signature(x: Exchange, prefix: str = "") -> str:
     """The footer of pages that the server makes itself, by ServerSignature; "" where that is off."""
-    kind = x.settings[CoreDir].server_signature
+    kind = x.settings.core.server_signature
     if kind == "off":
         return ""
     product, name, port = server_product(x.server.site), escape_html(server_name(x)), server_port(x)
@@ -105,7 +107,7 @@ def full_content_type(x: Exchange) -> str | None:
         return None
     if x.charset:
         return f"{kind};charset={x.charset}"
-    default = x.settings[CoreDir].default_charset
+    default = x.settings.core.default_charset
     if default is None or kind.partition(";")[0].strip().lower() not in ("text/plain", "text/html"):
         return kind
     return kind if "charset=" in kind.lower() else f"{kind}; charset={default}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
 
 from mpmserver.core.body import EMPTY, Content, Response
 from mpmserver.core.errors import send_page
@@ -22,28 +23,48 @@ from mpmserver.http.text import path_text
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.http.headers import Headers
 
+_KNOWN: Final = {
+    "accept-ranges", "access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods",
+    "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age", "age", "allow", "alt-svc",
+    "cache-control", "connection", "content-disposition", "content-encoding", "content-language", "content-length",
+    "content-location", "content-md5", "content-range", "content-security-policy", "content-type",
+    "cross-origin-opener-policy", "cross-origin-resource-policy", "date", "etag", "expires", "keep-alive",
+    "last-modified", "link", "location", "permissions-policy", "pragma", "referrer-policy", "refresh", "retry-after",
+    "server", "set-cookie", "strict-transport-security", "tcn", "vary", "www-authenticate", "x-content-type-options",
+    "x-frame-options", "x-powered-by", "x-robots-tag",
+}  # fmt: skip
+"""Names that need no look, for they are well formed: those that are usual, and more that this process has seen."""
+_MOST_KNOWN: Final = 1024
 _FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_ORDER: Final = attrgetter("order")
 
 
 async def deliverable(x: Exchange) -> Exchange:
     """Return the Exchange whose response is ready to be sent: `x`, or that of the error that came up."""
-    error = await _prepared(x)
+    error = (await _filtered(x) if x.filters else None) or _finished(x)
     if error is None:
         return x
     failed = await _failed(x, error)
-    if await _prepared(failed) is not None:
+    error = (await _filtered(failed) if failed.filters else None) or _finished(failed)
+    if error is not None:
         _bare(failed)
     return failed
 
 
-async def _prepared(x: Exchange) -> HTTPError | None:
-    """Apply filters and ranges and look at the fields; returns what has gone wrong."""
+async def _filtered(x: Exchange) -> HTTPError | None:
+    """Pass the response through the request's filters; returns what has gone wrong."""
+    response = x.response
+    assert response is not None
     try:
-        await _filter(x)
-        _check_fields(x)
+        for each in sorted(x.filters, key=_ORDER):
+            response = each.apply(x, response)
+            if each.is_async:
+                response = await response
+            x.response = response
     except HTTPError as error:
         return error
     except Exception:  # noqa: BLE001 - a bug in a filter costs its request and nothing else
@@ -51,17 +72,27 @@ async def _prepared(x: Exchange) -> HTTPError | None:
     return None
 
 
-async def _filter(x: Exchange) -> None:
-    """Pass the response through the request's filters, then cut it to the ranges asked for."""
-    response = x.response
-    assert response is not None
-    for each in sorted(x.filters, key=lambda each: each.order):
-        response = each.apply(x, response)
-        if each.is_async:
-            response = await response
-        x.response = response
-    x.response = apply_ranges(x, response)
-    x.status = x.response.status
+def _finished(x: Exchange) -> HTTPError | None:
+    """Cut the response to the ranges asked for and look at the fields; returns what is wrong."""
+    try:
+        response = x.response
+        assert response is not None
+        if response.status == 200 and x.main is None and "Range" in x.headers_in:
+            response = x.response = apply_ranges(x, response)
+        x.status = response.status
+        if not (_is_plain(x.headers_out) and _is_plain(x.err_headers_out) and (x.content_type or "").isprintable()):
+            _check_fields(x)
+    except HTTPError as error:
+        return error
+    except Exception:  # noqa: BLE001 - a bug costs its request and nothing else
+        return crashed(x)
+    return None
+
+
+def _is_plain(fields: Headers) -> bool:
+    """Whether the names of fields are known, and their values printable: then there is nothing else to look for."""
+    values = fields.joined
+    return not values or (_KNOWN.issuperset(values) and "".join(values.values()).isprintable())
 
 
 def _check_fields(x: Exchange) -> None:
@@ -83,6 +114,8 @@ def _check_fields(x: Exchange) -> None:
         elif name.lower() == "transfer-encoding" and value.rpartition(",")[2].strip().lower() != "chunked":
             fault = ""  # a body framed in another way can't be sent; Apache says nothing about it
         else:
+            if len(_KNOWN) < _MOST_KNOWN and name.lower() != "transfer-encoding":
+                _KNOWN.add(name.lower())
             continue
         if fault:
             x.server.log(Level.ERROR, "http", fault, x)

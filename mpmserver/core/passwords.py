@@ -44,7 +44,8 @@ def prepare() -> None:
     """Import the library, where it is installed, so that no process does so at its first password."""
     if importlib.util.find_spec("passlib") is not None:
         for _pattern, name in _FORMATS:
-            _handler(name)
+            if name != "bcrypt":
+                _handler(name)
     if importlib.util.find_spec("bcrypt") is not None:
         importlib.import_module("bcrypt")
 

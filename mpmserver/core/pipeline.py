@@ -13,25 +13,21 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from types import CoroutineType
+from typing import Any
 
-from mpmserver.config.sections import SectionKind
 from mpmserver.core import errors
 from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeasured
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.ifwalk import if_walk, if_walk_escaped
 from mpmserver.core.module import HANDLED, InternalRedirect
-from mpmserver.core.plan import Step, Steps
+from mpmserver.core.plan import Steps
 from mpmserver.core.redirect import KeptType, redirected
-from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.uri import decode_path, normalize_path, refused_path
 
 Outcome = Response | InternalRedirect | None
-_OF_FOLDERS: Final = frozenset({
-    SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.DIRECTORY_MATCH, SectionKind.HTACCESS,
-})  # fmt: skip
-"""Sections that two requests for files of one folder share."""
 
 
 async def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None) -> Exchange:
@@ -39,8 +35,10 @@ async def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None)
 
     `show` is called with it when POST_READ has found out who its client is.
     """
+    if x.memo is not None and x.plan.impure is not None:
+        x.memo.refuse(x.plan.impure)
     try:
-        outcome = await run_all(x.plan.post_read, x)
+        outcome = await run_all(x.plan.post_read, x) if x.plan.post_read else None
     except HTTPError as error:
         return await fail(x, error)
     except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
@@ -55,9 +53,7 @@ async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
     while True:
         try:
             if outcome is None:
-                outcome = await phases(x, quick)
-            if outcome is None:
-                outcome = await handle(x)
+                outcome = await phases(x, quick) or await handle(x)
             if isinstance(outcome, Response):
                 return _answered(x, outcome)
             quick = outcome.quick
@@ -76,83 +72,99 @@ async def phases(x: Exchange, quick: bool = False) -> Outcome:
 
     `quick`: a quick handler may answer; where a handler has redirected, or nothing will be sent, it may not.
     """
-    if x.prev is not None and x.main is None:
+    server = x.server
+    if x.prev is not None and x.main is None and x.plan.post_read:
         outcome = await run_all(x.plan.post_read, x)
         if outcome is not None:
             return outcome
     if quick and x.plan.quick:
         outcome = await run_first(x.plan.quick, x)
-        if isinstance(outcome, Response | InternalRedirect):
-            return outcome
-    if x.server.has_early_ifs or x.server.has_pre_translate:
+        if outcome is not None and outcome is not HANDLED:
+            return outcome  # type: ignore[no-any-return]
+    is_plain = _is_plain(x.uri)
+    if server.has_early_ifs or server.has_pre_translate or (server.locations and not is_plain):
         await _walk_escaped(x)
-    split_uri(x)
+    if not is_plain:
+        split_uri(x)
     resolver = x.world.resolver
-    resolver.before_translation(x)
+    if server.locations or x.settings is not server.defaults:
+        resolver.before_translation(x)
     if x.settings.ifs:
         await if_walk(x)
     outcome = await run_first(x.plan.translate, x)
-    if isinstance(outcome, Response | InternalRedirect):
-        return outcome
-    outcome = await run_first(x.server.defaults.plan.map_to_storage, x)
-    if isinstance(outcome, Response | InternalRedirect):
-        return outcome
+    if outcome is not None and outcome is not HANDLED:
+        return outcome  # type: ignore[no-any-return]
+    outcome = await run_first(server.defaults.plan.map_to_storage, x)
     if outcome is None:
         resolver.map_to_storage(x)
+    elif outcome is HANDLED:
+        resolver.settle(x, server.defaults)
     else:
-        resolver.settle(x, x.settings.sections[: len(x.server.defaults.sections)])
-    if x.settings.ifs:
-        await if_walk(x)
+        return outcome  # type: ignore[no-any-return]
     return await after_walk(x, located=True)
 
 
 async def after_walk(x: Exchange, located: bool = False) -> Outcome:
-    """The phases that come when the settings are known; `located`: <Location>s have been walked for them."""
-    if x.main is None:
-        outcome = await run_all(x.plan.header_parser, x)
+    """The phases that come behind the walks, of which that over <If>s is left; `located`: <Location>s were walked."""
+    if x.settings.ifs:
+        await if_walk(x)
+    plan = x.plan
+    if plan.header_parser and x.main is None:
+        outcome = await run_all(plan.header_parser, x)
         if outcome is not None:
             return outcome
-    if not _is_authorized(x, located):
+    if not (plan.lets_all_in and x.trace is None) and not _is_authorized(x, located):
         outcome = await _authorize(x)
         if outcome is not None:
             return outcome
-    outcome = await run_first(x.plan.type, x)
-    if isinstance(outcome, Response | InternalRedirect):
-        return outcome
-    return await run_all(x.plan.fixup, x)
+    outcome = await run_first(plan.type, x)
+    if outcome is not None and outcome is not HANDLED:
+        return outcome  # type: ignore[no-any-return]
+    return await run_all(plan.fixup, x)
 
 
 async def handle(x: Exchange) -> Response | InternalRedirect:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
-    await run_all(x.plan.insert_filters, x)
+    plan = x.plan
+    if plan.insert_filters:
+        await run_all(plan.insert_filters, x)
     given = x.handler
-    kind = x.content_type
-    x.handler = given or (kind.partition(";")[0].rstrip() if kind and type(kind) is not KeptType else "")
+    name = x.handler = given or _handler_of_type(x.content_type)
     try:
-        return await _ask_handlers(x, x.handler)
+        for step in plan.handlers_for(name):
+            if step.handler is not None and x.memo is not None and not step.hook.pure(x.settings):
+                x.memo.refuse(f"mod_{step.module}")  # whatever it says, an error or no answer
+            outcome = step.function(x)
+            if type(outcome) is CoroutineType:
+                outcome = await outcome
+            if x.trace is not None:
+                x.trace("handler", step.module, outcome)
+            if outcome is not None:
+                return Response(x.status) if outcome is HANDLED else outcome
     finally:
         x.handler = given
-
-
-async def _ask_handlers(x: Exchange, name: str) -> Response | InternalRedirect:
-    for step in x.plan.handlers:
-        if step.handler is not None and step.handler != name:
-            continue
-        outcome = await call(step, x)
-        if outcome is HANDLED:
-            return Response(x.status)
-        if outcome is not None:
-            return outcome  # type: ignore[no-any-return]
     x.server.log(Level.WARN, "core", f'AH00523: handler "{name}" not found for: {x.filename}', x)
     raise HTTPError(500)
 
 
+def _handler_of_type(kind: str | None) -> str:
+    """The name by which a media type finds its handler, where the request has none."""
+    if not kind or type(kind) is KeptType:
+        return ""
+    return kind.partition(";")[0].rstrip() if ";" in kind else kind.rstrip()
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path needs neither normalizing nor unescaping, as nearly all do."""
+    return "%" not in path and "//" not in path and "/." not in path and path[:1] == "/" and path.isascii()
+
+
 def split_uri(x: Exchange) -> None:
     """Normalize and unescape `x.uri`; raises HTTPError as Apache does for what is no path."""
-    core = x.server[CoreServer]
     raw = x.uri
     if raw == "*" or x.method == "CONNECT":
         return
+    core = x.server.core
     try:
         x.uri = decode_path(
             raw,
@@ -166,10 +178,13 @@ def split_uri(x: Exchange) -> None:
 
 
 async def _walk_escaped(x: Exchange) -> None:
-    """PRE_TRANSLATE, and the <If>s once before the path is unescaped, as Apache does; silent ones are left out."""
+    """PRE_TRANSLATE, and the <Location>s and <If>s once before the path is unescaped, as in Apache.
+
+    Where nobody would see what it finds, it is left out.
+    """
     raw = x.uri
     if raw != "*" and x.method != "CONNECT":
-        merge_slashes = x.server[CoreServer].merge_slashes
+        merge_slashes = x.server.core.merge_slashes
         try:
             x.uri = normalize_path(raw, merge_slashes, x.unparsed_uri)
         except HTTPError:
@@ -201,7 +216,7 @@ def _is_authorized(x: Exchange, located: bool) -> bool:
 def _is_same_place(x: Exchange, other: Exchange, located: bool) -> bool:
     if x.finfo is None or x.path_info:
         return False
-    if located and x.uri != other.uri and any(section.kind not in _OF_FOLDERS for section in x.settings.sections):
+    if located and x.uri != other.uri and not x.settings.is_of_folders:
         return False
     return (other.filename or "").rpartition("/")[0] == (x.filename or "").rpartition("/")[0]
 
@@ -266,20 +281,14 @@ def _trace(x: Exchange, message: str) -> None:
         x.server.log(Level.TRACE3, "core", message, x)
 
 
-async def call(step: Step, x: Exchange) -> Any:
-    """Call one hook and tell the tracer, where there is one, what it decided."""
-    outcome = step.function(x)
-    if step.is_async:
-        outcome = await outcome
-    if x.trace is not None:
-        x.trace(step.hook.phase.value[0], step.module, outcome)
-    return outcome
-
-
 async def run_first(steps: Steps, x: Exchange) -> Any:
     """Ask hooks until one does not decline; returns HANDLED, its outcome, or None."""
     for step in steps:
-        outcome = await call(step, x)
+        outcome = step.function(x)
+        if type(outcome) is CoroutineType:
+            outcome = await outcome
+        if x.trace is not None:
+            x.trace(step.hook.phase.value[0], step.module, outcome)
         if outcome is not None:
             return outcome
     return None
@@ -288,7 +297,11 @@ async def run_first(steps: Steps, x: Exchange) -> Any:
 async def run_all(steps: Steps, x: Exchange) -> Outcome:
     """Ask all hooks; the first that answers or redirects ends the phase."""
     for step in steps:
-        outcome = await call(step, x)
+        outcome = step.function(x)
+        if type(outcome) is CoroutineType:
+            outcome = await outcome
+        if x.trace is not None:
+            x.trace(step.hook.phase.value[0], step.module, outcome)
         if outcome is not None and outcome is not HANDLED:
             return outcome  # type: ignore[no-any-return]
     return None

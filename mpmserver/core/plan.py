@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.core.settings import Level
 
 if TYPE_CHECKING:
     from mpmserver.config.sections import Section
@@ -20,30 +21,41 @@ if TYPE_CHECKING:
 class Step:
     """One function of a plan."""
 
-    __slots__ = ("function", "handler", "hook", "is_async", "module")
+    __slots__ = ("function", "handler", "hook", "module")
 
     def __init__(self, module: str, hook: Hook) -> None:
         self.module = module
         self.hook = hook
         self.function: Callable[..., Any] = hook.function
-        self.is_async = hook.is_async
         self.handler = hook.handler
+
+    def under(self, settings: Merged) -> Step:
+        """The step for requests with these settings: this one, unless its function is made for each of them."""
+        if not self.hook.per_settings:
+            return self
+        step = Step(self.module, self.hook)
+        step.function = self.hook.function(settings)
+        return step
 
 
 Steps = tuple[Step, ...]
+_MOST_NAMES = 64
 
 
 class Plan:
     """The steps of each phase for one set of merged settings; shared and never changed."""
 
     __slots__ = (
-        "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "insert_error_filters",
-        "insert_filters", "log", "map_to_storage", "post_read", "pre_translate", "pure", "quick", "satisfied_by_any",
-        "translate", "type",
+        "_by_handler", "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "impure",
+        "insert_error_filters", "insert_filters", "lets_all_in", "log", "map_to_storage", "post_read", "pre_translate",
+        "quick", "satisfied_by_any", "translate", "type",
     )  # fmt: skip
 
     def __init__(self, hooks: dict[Phase, Steps], settings: Merged) -> None:
-        kept = {phase: tuple(step for step in hooks[phase] if step.hook.applies(settings)) for phase in Phase}
+        kept = {
+            phase: tuple([step.under(settings) for step in steps if step.hook.applies(settings)])
+            for phase, steps in hooks.items()
+        }
         self.post_read = kept[Phase.POST_READ]
         self.quick = kept[Phase.QUICK_HANDLER]
         self.pre_translate = kept[Phase.PRE_TRANSLATE]
@@ -63,10 +75,31 @@ class Plan:
         satisfy = settings.server.site.providers.get(("satisfy", "any"))
         self.satisfied_by_any: Callable[[str], bool] | None = None if satisfy is None else satisfy(settings)
         """For the few sections with `Satisfy Any`: whether that holds for a method."""
-        self.pure = all(map(_asks_purely, settings.ifs)) and all(
-            step.hook.pure(settings) for phase in Phase if phase is not Phase.LOG for step in kept[phase]
-            if step.handler is None
+        self.lets_all_in = (
+            not self.access and self.satisfied_by_any is None and bool(self.access_ex)
+            and self.access_ex[0].hook.lets_in(settings) and not settings.logs(Level.TRACE3, "core")
         )  # fmt: skip
+        """Whether nobody need be asked if a request may be answered."""
+        self._by_handler: dict[str, Steps] = {}
+        self.impure: str | None = _first_impure(kept, settings)
+        """Why no answer with these settings may be remembered: the module with the first hook that says so; or None."""
+
+    def handlers_for(self, name: str) -> Steps:
+        """The handlers that are asked where the request's handler has this name."""
+        found = self._by_handler.get(name)
+        if found is None:
+            found = tuple(step for step in self.handlers if step.handler is None or step.handler == name)
+            if len(self._by_handler) < _MOST_NAMES:  # an expression may make up any number of names
+                self._by_handler[name] = found
+        return found
+
+
+def _first_impure(kept: dict[Phase, Steps], settings: Merged) -> str | None:
+    """Who makes an answer depend on more than head and files. Handlers by name are asked when it is their turn."""
+    if not all(map(_asks_purely, settings.ifs)):
+        return "core <If>"
+    steps = (step for phase in Phase if phase is not Phase.LOG for step in kept[phase] if step.handler is None)
+    return next((f"mod_{step.module}" for step in steps if not step.hook.pure(settings)), None)
 
 
 def _asks_purely(section: Section) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Body, Content, OpenFile, Response
 from mpmserver.core.names import full_content_type
-from mpmserver.core.settings import CoreDir, Level
-from mpmserver.http.conditional import check_conditions
+from mpmserver.core.settings import Level
+from mpmserver.http.conditional import CONDITIONS, check_conditions
 from mpmserver.http.dates import parse_http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.ranges import (
@@ -35,22 +35,29 @@ Piece = bytes | tuple[int, int]
 
 def meets_conditions(x: Exchange) -> int | None:
     """The status (304, 412) that the request's conditions ask for in place of the answer, None to go on."""
-    if x.no_local_copy or x.status >= 300:
+    if x.no_local_copy or x.status >= 300 or not x.headers_in.has_any(CONDITIONS):
         return None
     etag, modified = _validators(x)
-    return check_conditions(x.method, x.headers_in, etag, modified, int(x.request_time))
+    now = int(x.request_time)
+    if x.memo is not None:
+        date = parse_http_date(x.headers_in.get("If-Modified-Since") or "")
+        if modified is None or (date is not None and date > now):
+            x.memo.refuse("condition by the time")
+    return check_conditions(x.method, x.headers_in, etag, modified, now)
 
 
 def apply_ranges(x: Exchange, response: Response) -> Response:
-    """Cut a 200 response of known length down to what Range asks for: the same response, a 206, or a 416.
+    """Cut a 200 response of known length down to what Range (which is there) asks for: the same response, a 206, a 416.
 
     Raises HTTPError 416 where no range lies within it; the response is closed then.
     """
     length = response.body.length
-    if not _may_cut(x, response) or length is None:
+    if length is None or "content-range" in x.headers_out.joined or not isinstance(response.body, Content | OpenFile):
         return response
-    core = x.settings[CoreDir]
-    etag, modified = _validators(x)
+    core = x.settings.core
+    etag, modified = _validators(x) if "If-Range" in x.headers_in else (None, None)
+    if x.memo is not None and (x.headers_in.get("If-Range") or '"')[0] != '"':
+        x.memo.refuse("If-Range by a date")  # which counts only when it is old enough
     wanted = select_ranges(
         x.headers_in,
         length,
@@ -75,12 +82,6 @@ def _explained(x: Exchange) -> Callable[[str], None] | None:
     if not x.server.logs(Level.DEBUG, "http", x):
         return None
     return lambda text: x.server.log(Level.DEBUG, "http", f"AH01583: Range: {text}", x)
-
-
-def _may_cut(x: Exchange, response: Response) -> bool:
-    if response.status != 200 or x.main is not None or "Range" not in x.headers_in:
-        return False
-    return "Content-Range" not in x.headers_out and isinstance(response.body, Content | OpenFile)
 
 
 def _limit(value: int) -> int | None:
@@ -116,8 +117,9 @@ def _cut(body: Body, pieces: list[Piece]) -> Body:
     if isinstance(body, OpenFile):
         whole = body.pieces[0]
         begin = 0 if isinstance(whole, bytes) else whole[0]  # a handler may send a file from somewhere behind its head
-        shifted = (piece if isinstance(piece, bytes) else (piece[0] + begin, piece[1]) for piece in pieces)
-        cut = OpenFile(body.fd, body.size, tuple(shifted))
+        if begin:
+            pieces = [piece if isinstance(piece, bytes) else (piece[0] + begin, piece[1]) for piece in pieces]
+        cut = OpenFile(body.fd, body.size, tuple(pieces))
         body.fd = -1
         return cut
     assert isinstance(body, Content)

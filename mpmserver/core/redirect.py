@@ -35,6 +35,7 @@ def successor(x: Exchange, uri: str, server: Server | None = None) -> Exchange:
     new.trace = x.trace
     new.log_id = x.log_id
     new.notes = {}
+    new.files, new.memo, new.way = x.files, x.memo, x.way
     return new
 
 

@@ -1,54 +1,69 @@
 """From a request to its merged settings: Apache's location walk, directory walk and file walk.
 
-The sections that match are collected as a tuple, in merge order, and `Server.merge` gives the one `Merged`
-object of that tuple. The directory walk remembers its way in a tree of `_Place`s, one for each directory that
-was walked and each .htaccess found there, so that an unchanged path costs a dictionary look-up for each
-directory, plus one stat where .htaccess files are allowed and one lstat where links must be checked. No answer
-is remembered here: every existence and every link that Apache would check is checked at each request.
+The sections that match are joined in merge order by `Server.merge`, which gives the one `Merged` object of that tuple.
+Of each folder that was walked to, a `_Way` is kept: the .htaccess files that were looked for on the way, as they were
+found, and the settings that came of it. Going it again costs one stat for each of these files and nothing for
+directories that may have none. Where one has changed, or where links must be checked (Options without FollowSymLinks),
+the walk goes from directory to directory. No answer is kept: whatever existence and link Apache would check is checked
+at each request, but no directory's .htaccess twice for one (its redirects and subrequests), as in Apache.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.regex import Regex
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.core.errorlog import os_error
-from mpmserver.core.htaccess import HtaccessFiles
-from mpmserver.core.settings import CoreDir, Level, Options, effective
+from mpmserver.core.htaccess import HtaccessFile, HtaccessFiles
+from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.core.site import Merged, Server
 
-PLACES = 32768
+KEPT = 32768
+"""How much of each kind is kept: ways, and sections by directory and by file name."""
+_LONG_NAME = 64
+_NEAR = 8
 _SLASHES = re.compile("//+")
 _DOTS = re.compile(r"/\.\.?(?:/|\Z)")
 _ON_THE_WAY = frozenset({SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.HTACCESS})
 Sections = tuple[Section, ...]
 
 
-class _Place:
-    """A directory as reached on one way: what holds there, and the places that follow it."""
+class Way:
+    """What led to a folder of one server, where no link on it had to be checked."""
 
-    __slots__ = ("children", "links_by_owner", "links_free", "merged", "override", "sections", "under")
+    __slots__ = ("asked", "key", "merged")
 
-    def __init__(self, server: Server, sections: Sections) -> None:
-        self.sections = sections
-        self.merged = server.merge(sections)
-        core = self.merged[CoreDir]
-        options = effective(core.options, core.options_add, core.options_remove, int(Options.SYM_LINKS))
-        self.links_free = bool(options & Options.SYM_LINKS)
-        self.links_by_owner = bool(options & Options.SYM_OWNER)
-        self.override = bool(core.override) or bool(core.override_list)
-        # Without any AllowOverride, as OR_UNSET, Apache reads the files and refuses whatever stands in them
-        self.children: dict[str, _Place] = {}
-        self.under: tuple[Section, _Place] | None = None
+    def __init__(self, key: tuple[int, str], asked: tuple[HtaccessFile, ...], merged: Merged) -> None:
+        self.key = key
+        self.asked = asked
+        self.merged = merged
+
+    def is_as_before(self, x: Exchange) -> bool:
+        """Whether every .htaccess on the way is what it was, or is missing as it was."""
+        look = x.files.stat
+        for file in self.asked:
+            try:
+                status = look(file.path)
+            except FileNotFoundError:
+                if file.status is not None:
+                    return False
+            except OSError:
+                return False
+            else:
+                if status != file.status or status.st_ctime_ns != file.changed_ns:
+                    return False
+        return True
 
 
 class Resolver:
@@ -56,30 +71,45 @@ class Resolver:
 
     def __init__(self, htaccess: HtaccessFiles) -> None:
         self._htaccess = htaccess
-        self._roots: dict[int, _Place] = {}
-        self._count = 0
-
-    def location_walk(self, x: Exchange) -> Sections:
-        """Return the <Location> sections that match the URI, and set what their groups captured.
-
-        To <Location> slashes in a row are one, also where MergeSlashes is off; <LocationMatch> sees them.
-        """
-        uri = _merged_slashes(x.uri)
-        return tuple(section for section in x.server.locations if _location_matches(section, uri, x))
+        self._ways: dict[tuple[int, str], Way] = {}
+        self._at: dict[tuple[int, str], Sections] = {}
+        """The <Directory> sections of each directory that was walked through."""
+        self._named: dict[tuple[Merged, str], Merged] = {}
+        """What <Files> make of settings, by file name."""
 
     def before_translation(self, x: Exchange) -> None:
         """Give the request the settings that hold before it has a file name: the server's and <Location>s'."""
-        sections = x.server.defaults.sections + self.location_walk(x)
-        self.adopt(x, x.server.merge(sections))
+        self.settle(x, x.server.defaults)
 
     def map_to_storage(self, x: Exchange) -> None:
         """Walk directories and files for `x.filename`, then locations again, and give the request its settings.
 
         Sets `filename`, `path_info` and `finfo`. Raises HTTPError as the walks find something forbidden.
         """
-        sections = self.directory_walk(x)
-        sections += _file_walk(x, sections)
-        self.settle(x, sections)
+        path = x.filename
+        if path is None or path[:1] != "/":
+            raise HTTPError(403)
+        if "//" in path or "/." in path:
+            path = x.filename = _canonical(path)
+        try:
+            x.finfo = status = x.files.stat(path)
+        except OSError:
+            merged = self._walk_missing(x, path)
+        else:
+            if stat.S_ISDIR(status.st_mode):
+                merged = self._folder(x, path.rstrip("/") or "/")
+            else:
+                merged = self._folder(x, path[: path.rfind("/")] or "/")
+                if not merged.links_free:
+                    _check_link(x, merged, path)
+        if not merged.is_final:
+            if x.server.directory_matches:
+                merged = _directory_matches(x, merged)
+            if merged.files:
+                merged = self._file_walk(x, merged)
+            if x.server.locations:
+                merged = _location_walk(x, merged)
+        self.adopt(x, merged)
 
     def file_within(self, x: Exchange, parent: Exchange) -> None:
         """As `map_to_storage`, for a regular file (`x.finfo`, no link) in the directory that `parent` was resolved to.
@@ -87,105 +117,136 @@ class Resolver:
         What the walk to that directory found holds for its files; it is not done again for each of them.
         """
         sections = tuple(section for section in parent.settings.sections if section.kind in _ON_THE_WAY)
-        sections += _file_walk(x, sections)
-        self.settle(x, sections)
+        self.settle(x, self._file_walk(x, x.server.merge(sections)))
 
-    def settle(self, x: Exchange, sections: Sections) -> None:
+    def settle(self, x: Exchange, merged: Merged) -> None:
         """Add the <Location>s to what the walks over the disk found, and adopt the result."""
-        sections += self.location_walk(x)
-        self.adopt(x, x.server.merge(sections))
+        if x.server.locations:
+            merged = _location_walk(x, merged)
+        self.adopt(x, merged)
 
     def adopt(self, x: Exchange, merged: Merged) -> None:
         """Make `merged` the request's settings."""
         x.settings = merged
-        x.plan = merged.plan
+        plan = x.plan = merged.plan
+        if x.memo is not None and plan.impure is not None:
+            x.memo.refuse(plan.impure)
 
-    def directory_walk(self, x: Exchange) -> Sections:
-        """Return the sections of all directories above `x.filename`, .htaccess files among them."""
-        filename = x.filename
-        if filename is None or not filename.startswith("/"):
-            raise HTTPError(403)
-        asked = x.filename = _canonical(filename)
-        blocked = _find(x, asked)
-        filename = x.filename
-        is_directory = x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode)
-        exists = x.finfo is not None and filename == asked
-        place = self._walk(x, filename.rstrip("/") or "/", is_directory, exists)
+    def _walk_missing(self, x: Exchange, asked: str) -> Merged:
+        """The walk for a path that isn't there as a whole: it ends at what is no directory, the rest is path info."""
+        blocked = _find(x, asked, self._near(x.server, asked))
+        path: str = x.filename or ""
+        if x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode):  # made in this moment
+            return self._folder(x, path.rstrip("/") or "/")
+        merged = self._folder(x, path[: path.rfind("/")] or "/")
+        if x.finfo is None or not merged.links_free or not stat.S_ISREG(x.finfo.st_mode):
+            _check_link(x, merged, path)
         if blocked is not None:
-            raise _inaccessible(x, filename, blocked)
-        matched = tuple(
-            section for section in x.server.directory_matches if _captured(section.regex, filename, x)
-        )
-        return place.sections + matched
+            raise _inaccessible(x, path, blocked)
+        return merged
 
-    def _walk(self, x: Exchange, path: str, is_directory: bool, exists: bool) -> _Place:
-        """Go down from the root to the last directory of `path`, checking links and .htaccess on the way.
-
-        `exists`: all that was asked for is there, so a link that may be followed leads somewhere.
-        """
-        server = x.server
-        place = self._enter(x, self._root(server), "/")
-        end = 1
-        while end < len(path):
-            start = end if end == 1 else end + 1
-            end = path.find("/", start)
-            end = len(path) if end < 0 else end
-            prefix = path[:end]
-            if not (place.links_free and exists):
-                _check_link(x, place, prefix)
-            if end == len(path) and not is_directory:
+    def _near(self, server: Server, path: str) -> int:
+        """Where a folder not far above `path` ends to which a way is known: it is likely to be there; 0 for none."""
+        end = len(path)
+        for _ in range(_NEAR):
+            end = path.rfind("/", 0, end)
+            if end <= 0:
                 break
-            place = self._enter(x, self._child(server, place, prefix), prefix)
-        return place
+            if (server.index, path[:end]) in self._ways:
+                return end
+        return 0
 
-    def _root(self, server: Server) -> _Place:
-        place = self._roots.get(server.index)
-        if place is None or self._count > PLACES:
-            if self._count > PLACES:
-                self._roots.clear()
-                self._count = 0
-            sections = server.defaults.sections + _directories_at(server, "/")
-            place = self._roots[server.index] = self._new(server, sections)
-        return place
+    def _folder(self, x: Exchange, folder: str) -> Merged:
+        """The settings that hold in a folder, from <Directory> sections and .htaccess files."""
+        key = (x.server.index, folder)
+        way = x.way
+        if way is not None and way.key == key:
+            return way.merged
+        way = self._ways.get(key)
+        if way is not None and way.is_as_before(x):
+            x.way = way
+            return way.merged
+        return self._walk(x, folder, key)
 
-    def _child(self, server: Server, place: _Place, prefix: str) -> _Place:
-        child = place.children.get(prefix)
-        if child is None:
-            child = place.children[prefix] = self._new(server, place.sections + _directories_at(server, prefix))
-        return child
+    def _walk(self, x: Exchange, folder: str, key: tuple[int, str]) -> Merged:
+        """Go down from the root to a folder, checking links and .htaccess on the way."""
+        server = x.server
+        merged = server.defaults
+        asked: list[HtaccessFile] = []
+        free = True
+        for directory in _downwards(folder):
+            if directory != "/" and not merged.links_free:
+                free = False
+                _check_link(x, merged, directory)
+            sections = self._sections_at(server, directory)
+            if sections:
+                merged = server.merge(merged.sections + sections)
+            if merged.may_override:
+                section = self._htaccess.section(x, merged, directory, asked)
+                if section is not None:
+                    merged = server.merge((*merged.sections, section))
+        if free and merged.links_free and all(file.settled and not file.warnings for file in asked):
+            way = x.way = Way(key, tuple(asked), merged)
+            _keep(self._ways, key, way)
+        return merged
 
-    def _enter(self, x: Exchange, place: _Place, directory: str) -> _Place:
-        """Add the directory's .htaccess, where it may have one and has one."""
-        if not place.override:
-            return place
-        section = self._htaccess.section(x, place.merged, directory)
-        if section is None:
-            return place
-        if place.under is None or place.under[0] is not section:
-            place.under = (section, self._new(x.server, (*place.sections, section)))
-        return place.under[1]
+    def _sections_at(self, server: Server, directory: str) -> Sections:
+        """The <Directory> sections for exactly this directory."""
+        key = (server.index, directory)
+        found = self._at.get(key)
+        if found is None:
+            found = _directories_at(server, directory)
+            _keep(self._at, key, found)
+        return found
 
-    def _new(self, server: Server, sections: Sections) -> _Place:
-        self._count += 1
-        return _Place(server, sections)
+    def _file_walk(self, x: Exchange, merged: Merged) -> Merged:
+        """Add the <Files> and <FilesMatch>, of the server and inside of `merged`'s sections, that match the base name.
+
+        Kept by name where finding them has no other effect.
+        """
+        filename = x.filename or ""
+        name = filename[filename.rfind("/") + 1 :]
+        key = (merged, name)
+        known = self._named.get(key)
+        if known is not None:
+            return known
+        found = tuple([section for section in merged.files if _file_matches(section, name, x)])
+        with_files = x.server.merge(merged.sections + found) if found else merged
+        if merged.files_are_plain and len(name) <= _LONG_NAME:
+            _keep(self._named, key, with_files)
+        return with_files
 
 
-def _find(x: Exchange, filename: str) -> OSError | None:
-    """Set finfo; where the path goes on behind a file, or into nothing, split it into filename and path_info.
+def _keep(table: dict[Any, Any], key: Any, value: Any) -> None:
+    """Remember something; where that is too much, what was remembered first is forgotten."""
+    table[key] = value
+    if len(table) > KEPT:
+        with contextlib.suppress(KeyError, RuntimeError):  # other threads may do the same
+            del table[next(iter(table))]
 
+
+def _downwards(folder: str) -> Iterator[str]:
+    """A folder's parents, from the root, and itself: "/", "/a", "/a/b"."""
+    yield "/"
+    end = 0
+    while 0 <= end < len(folder) - 1:
+        end = folder.find("/", end + 1)
+        yield folder if end < 0 else folder[:end]
+
+
+def _find(x: Exchange, filename: str, near: int) -> OSError | None:
+    """Split a path that leads into nothing, or goes on behind a file, into filename and path_info, and set finfo.
+
+    `near`: where a folder ends that is likely to be there; what is above it need not be looked at then.
     Returns the error that keeps us from knowing, where there is one: the directories above come first.
     """
-    try:
-        x.finfo = os.stat(filename)
-        return None
-    except OSError:
-        x.finfo = None
-    end = 0
+    x.finfo = None
+    end = near if near and _is_directory(x, filename[:near]) else 0
     while end < len(filename):
         end = filename.find("/", end + 1)
         end = len(filename) if end < 0 else end
         try:
-            x.finfo = status = os.stat(filename[:end])
+            x.finfo = status = x.files.stat(filename[:end])
         except OSError as error:
             x.finfo = None
             x.filename, x.path_info = filename[:end], filename[end:]
@@ -194,6 +255,30 @@ def _find(x: Exchange, filename: str) -> OSError | None:
             break
     x.filename, x.path_info = filename[:end], filename[end:]
     return None
+
+
+def _is_directory(x: Exchange, path: str) -> bool:
+    try:
+        return stat.S_ISDIR(x.files.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _directory_matches(x: Exchange, merged: Merged) -> Merged:
+    """Add the <DirectoryMatch>es; their groups' names become variables."""
+    path = x.filename or ""
+    matched = tuple([section for section in x.server.directory_matches if _captured(section.regex, path, x)])
+    return x.server.merge(merged.sections + matched) if matched else merged
+
+
+def _location_walk(x: Exchange, merged: Merged) -> Merged:
+    """Add the <Location>s that match the URI, and set what their groups captured.
+
+    To <Location> slashes in a row are one, also where MergeSlashes is off; <LocationMatch> sees them.
+    """
+    uri = _merged_slashes(x.uri)
+    matched = tuple([section for section in x.server.locations if _location_matches(section, uri, x)])
+    return x.server.merge(merged.sections + matched) if matched else merged
 
 
 def _inaccessible(x: Exchange, path: str, error: OSError) -> HTTPError:
@@ -236,14 +321,14 @@ def _same(pattern: str, directory: str) -> bool:
     return (pattern.rstrip("/") or "/") == directory
 
 
-def _check_link(x: Exchange, place: _Place, path: str) -> None:
+def _check_link(x: Exchange, merged: Merged, path: str) -> None:
     """Refuse a link that Options does not let us follow or that leads nowhere, and what is no file; HTTPError 403."""
     try:
-        status = os.lstat(path)
+        status = x.files.lstat(path)
     except OSError:
         return
     if stat.S_ISLNK(status.st_mode):
-        target = _link_target(place, path, status)
+        target = _link_target(x, merged, path, status)
         if target is None:
             raise _refused(x, path, f"AH00037: Symbolic link not allowed or link target not accessible: {path}")
         status = target
@@ -251,15 +336,15 @@ def _check_link(x: Exchange, place: _Place, path: str) -> None:
         raise _refused(x, path, f"AH00038: Forbidden: {path} doesn't point to a file or directory")
 
 
-def _link_target(place: _Place, path: str, link: os.stat_result) -> os.stat_result | None:
+def _link_target(x: Exchange, merged: Merged, path: str, link: os.stat_result) -> os.stat_result | None:
     """What a link leads to, None where it may not be followed or leads nowhere."""
-    if not place.links_free and not place.links_by_owner:
+    if not merged.links_free and not merged.links_by_owner:
         return None
     try:
-        target = os.stat(path)
+        target = x.files.stat(path)
     except OSError:
         return None
-    return target if place.links_free or target.st_uid == link.st_uid else None
+    return target if merged.links_free or target.st_uid == link.st_uid else None
 
 
 def _refused(x: Exchange, path: str, message: str) -> HTTPError:
@@ -267,14 +352,6 @@ def _refused(x: Exchange, path: str, message: str) -> HTTPError:
     x.filename, x.path_info = path, ""
     x.server.log(Level.ERROR, "core", message, x)
     return HTTPError(403)
-
-
-def _file_walk(x: Exchange, sections: Sections) -> Sections:
-    """The <Files> and <FilesMatch> sections, of the server and inside of `sections`, that match the base name."""
-    filename = x.filename or ""
-    name = filename[filename.rfind("/") + 1 :]
-    candidates = [*x.server.files, *(inner for section in sections for inner in section.files)]
-    return tuple(section for section in candidates if _file_matches(section, name, x))
 
 
 def _file_matches(section: Section, name: str, x: Exchange) -> bool:

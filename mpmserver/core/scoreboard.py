@@ -17,6 +17,7 @@ import json
 import mmap
 import os
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,9 +41,10 @@ ABSENT, STARTED, RUNNING, STOPPING = range(4)
 GLOBAL_FIELDS: Final = (
     "restart_time", "folded", "base_accesses", "base_bytes", "base_duration", "config_generation",
 )  # fmt: skip
+RECALL_FIELDS: Final = ("recall_hits", "recall_resource_hits", "recall_misses", "recall_size")
 PROCESS_FIELDS: Final = (
     "pid", "generation", "state", "quiescing", "not_accepting", "started", "connections", "write_completion",
-    "keep_alive", "lingering", "suspended", "cpu_user", "cpu_system",
+    "keep_alive", "lingering", "suspended", "cpu_user", "cpu_system", *RECALL_FIELDS,
 )  # fmt: skip
 WORKER_FIELDS: Final = (
     "status", "access_count", "bytes_served", "duration", "my_access_count", "my_bytes_served", "conn_count",
@@ -50,18 +52,10 @@ WORKER_FIELDS: Final = (
 )  # fmt: skip
 TEXT_FIELDS: Final = (("client", 64), ("vhost", 64), ("request", 256))
 
-_STATUS = WORKER_FIELDS.index("status")
-_ACCESSES = WORKER_FIELDS.index("access_count")
-_BYTES = WORKER_FIELDS.index("bytes_served")
-_DURATION = WORKER_FIELDS.index("duration")
-_MY_ACCESSES = WORKER_FIELDS.index("my_access_count")
-_MY_BYTES = WORKER_FIELDS.index("my_bytes_served")
-_CONN_ACCESSES = WORKER_FIELDS.index("conn_count")
-_CONN_BYTES = WORKER_FIELDS.index("conn_bytes")
-_START = WORKER_FIELDS.index("start_time")
-_STOP = WORKER_FIELDS.index("stop_time")
-_LAST_DURATION = WORKER_FIELDS.index("last_duration")
-_TEXT = struct.Struct("".join(f"{size}s" for _name, size in TEXT_FIELDS))
+_WORKER = struct.Struct(f"{len(WORKER_FIELDS)}Q" + "".join(f"{size}s" for _name, size in TEXT_FIELDS))
+_STATUS_BYTE: Final = 0 if sys.byteorder == "little" else WORD - 1
+"""Where in the first word the one byte is that states differ in."""
+_RECALL = struct.Struct(f"{len(RECALL_FIELDS)}Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,61 +109,105 @@ def worker_states(states: bytes, threads: int) -> bytes:
 
 
 class WorkerSlot:
-    """A worker's own entry; called by its thread only, on every request."""
+    """A worker's own entry; called by its thread only, on every request.
 
-    __slots__ = ("_buffer", "_text_at", "_words")
+    Counts are kept here and copied to the board in one piece: with each change but those of `remembered`, which are
+    seen from the next `show` on (a loop calls it once per wake-up, a thread that blocks behind each answer).
+    """
 
-    def __init__(self, buffer: mmap.mmap, words: memoryview, text_at: int) -> None:
-        self._buffer = buffer
-        self._words = words
-        self._text_at = text_at
+    __slots__ = (
+        "_bytes", "_child_bytes", "_child_count", "_client", "_count", "_duration", "_entry", "_here_bytes",
+        "_here_count", "_last", "_remembered", "_request", "_start", "_status", "_stop", "_vhost",
+    )  # fmt: skip
+
+    def __init__(self, entry: memoryview) -> None:
+        """The entry's bytes on the board, with the counts that are there."""
+        self._entry = entry
+        (
+            self._status, accesses, sent, self._duration, child_count, child_bytes, self._here_count, self._here_bytes,
+            self._start, self._stop, self._last, self._client, self._vhost, self._request,
+        ) = _WORKER.unpack(entry)  # fmt: skip
+        # Three totals (ever, of this child, of this connection) grow together: each is kept without the next one's.
+        self._count, self._bytes = accesses - child_count, sent - child_bytes
+        self._child_count, self._child_bytes = child_count - self._here_count, child_bytes - self._here_bytes
+        self._remembered = False
 
     def busy(self, status: int) -> None:
         """Show another status (READING, WRITING, ...)."""
-        self._words[_STATUS] = status
+        self._status = status
+        self._entry[_STATUS_BYTE] = status
 
     def connected(self) -> None:
         """A new connection: its counters start again."""
-        words = self._words
-        words[_CONN_ACCESSES] = 0
-        words[_CONN_BYTES] = 0
+        self._child_count += self._here_count
+        self._child_bytes += self._here_bytes
+        self._here_count = self._here_bytes = 0
+        self._write()
 
     def request(self, client: bytes, vhost: bytes, request_line: bytes) -> None:
         """A request has been read: it starts now and shows as being written. Texts are cut to their field."""
-        words = self._words
-        words[_STATUS] = WRITING
-        words[_START] = time.time_ns() // 1000
-        _TEXT.pack_into(self._buffer, self._text_at, client, vhost, request_line)
+        self._status = WRITING
+        self._start = time.time_ns() // 1000
+        self._client = client
+        self._vhost = vhost
+        self._request = request_line
+        self._write()
 
     def done(self, sent: int, duration: int) -> None:
         """A request is over: `sent` bytes, `duration` microseconds."""
-        words = self._words
-        words[_ACCESSES] += 1
-        words[_MY_ACCESSES] += 1
-        words[_CONN_ACCESSES] += 1
-        words[_BYTES] += sent
-        words[_MY_BYTES] += sent
-        words[_CONN_BYTES] += sent
-        words[_DURATION] += duration
-        words[_LAST_DURATION] = duration
-        words[_STOP] = time.time_ns() // 1000
+        self._here_count += 1
+        self._here_bytes += sent
+        self._duration += duration
+        self._last = duration
+        self._stop = time.time_ns() // 1000
+        self._write()
+
+    def remembered(self, client: bytes, vhost: bytes, request_line: bytes, sent: int) -> None:
+        """A request was answered from memory, with `sent` bytes: it is seen after the next `show`."""
+        self._here_count += 1
+        self._here_bytes += sent
+        self._client = client
+        self._vhost = vhost
+        self._request = request_line
+        self._status = KEEPALIVE
+        self._remembered = True
+
+    def show(self) -> None:
+        """Let others see what `remembered` has counted; nothing to do where that is nothing."""
+        if self._remembered:
+            self._remembered = False
+            self._start = self._stop = time.time_ns() // 1000
+            self._last = 0
+            self._write()
 
     def start(self) -> None:
         """A new child took the process slot over: its own counters start again, the totals stay."""
-        words = self._words
-        for field in (_MY_ACCESSES, _MY_BYTES, _CONN_ACCESSES, _CONN_BYTES, _START, _LAST_DURATION):
-            words[field] = 0
-        _TEXT.pack_into(self._buffer, self._text_at, b"", b"", b"")
-        words[_STATUS] = STARTING
+        self._count += self._child_count + self._here_count
+        self._bytes += self._child_bytes + self._here_bytes
+        self._child_count = self._child_bytes = self._here_count = self._here_bytes = 0
+        self._start = self._last = 0
+        self._client = self._vhost = self._request = b""
+        self._status = STARTING
+        self._write()
+
+    def _write(self) -> None:
+        """Copy all to the board, at once: packing into it would clear it first, and a reader might see that."""
+        count = self._child_count + self._here_count
+        sent = self._child_bytes + self._here_bytes
+        self._entry[:] = _WORKER.pack(
+            self._status, self._count + count, self._bytes + sent, self._duration, count, sent, self._here_count,
+            self._here_bytes, self._start, self._stop, self._last, self._client, self._vhost, self._request,
+        )  # fmt: skip
 
 
 class ProcessSlot:
     """A process's own entry: `slot["connections"] = 12`."""
 
-    __slots__ = ("_words",)
+    __slots__ = ("_recalled", "_words")
 
     def __init__(self, words: memoryview) -> None:
         self._words = words
+        self._recalled = words[_RECALL_AT : _RECALL_AT + len(RECALL_FIELDS)].cast("B")
 
     def __setitem__(self, name: str, value: int) -> None:
         self._words[PROCESS_FIELDS.index(name)] = value
@@ -187,7 +225,13 @@ class ProcessSlot:
         words[_CONNECTIONS + 3] = lingering
 
 
+    def recalled(self, hits: int, resource_hits: int, misses: int, size: int) -> None:
+        """What a process has answered from memory, and the bytes it keeps for that; once per wake-up or request."""
+        self._recalled[:] = _RECALL.pack(hits, resource_hits, misses, size)
+
+
 _CONNECTIONS = PROCESS_FIELDS.index("connections")
+_RECALL_AT = PROCESS_FIELDS.index(RECALL_FIELDS[0])
 
 
 class Scoreboard:
@@ -244,8 +288,7 @@ class Scoreboard:
     def worker(self, process: int, thread: int) -> WorkerSlot:
         """The entry of one worker, to write."""
         at = self._worker_at(process, thread)
-        words = memoryview(self._buffer)[at : at + self._worker_words].cast("Q")
-        return WorkerSlot(self._buffer, words, at + self._worker_words)
+        return WorkerSlot(memoryview(self._buffer)[at : at + _WORKER.size])
 
     def process(self, process: int) -> ProcessSlot:
         """The entry of one process, to write."""

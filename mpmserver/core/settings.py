@@ -158,6 +158,12 @@ class CoreServer(Settings):
     http_methods: tuple[str, ...] = setting((), merge="append")
     """RegisterHttpMethod's."""
     chroot_dir: str | None = setting(None)
+    recall: bool = setting(True)
+    """Whether answers are remembered."""
+    recall_size: int | None = setting(None)
+    """How many bytes of them a process keeps at most; None is `auto`."""
+    recall_revalidate: float = setting(2.0)
+    """After so many seconds a remembered answer's files are looked at, whatever the kernel has told; 0 is each time."""
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:

@@ -7,16 +7,18 @@ in it changes afterwards but the bounded caches of merged settings, which belong
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.node import Origin
+from mpmserver.config.regex import is_plain
 from mpmserver.config.sections import Applied, HostConfig, Section, SectionKind
 from mpmserver.config.settings import Settings
 from mpmserver.core.module import Module, Phase
-from mpmserver.core.plan import Plan, Steps, sort_hooks
-from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.plan import Plan, sort_hooks
+from mpmserver.core.settings import CoreDir, CoreServer, Level, Options, effective, log_levels
 from mpmserver.http.limits import HeadLimits
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ S = TypeVar("S", bound=Settings)
 Tables = dict[type[Settings], Settings]
 Sections = tuple[Section, ...]
 MERGED_CACHE_SIZE = 4096
+FINISHED_CACHE_SIZE = 4 * MERGED_CACHE_SIZE
 
 _WALKS: Final = {
     SectionKind.DIRECTORY: 1, SectionKind.DIRECTORY_MATCH: 1, SectionKind.HTACCESS: 1,
@@ -34,6 +37,10 @@ _WALKS: Final = {
     SectionKind.IF: 4,
 }  # fmt: skip
 """Which of Apache's walks finds a section; the server's own come before them all."""
+
+_OF_FOLDERS: Final = frozenset({
+    SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.DIRECTORY_MATCH, SectionKind.HTACCESS,
+})  # fmt: skip
 
 
 class ErrorLog(Protocol):
@@ -53,18 +60,37 @@ class Merged:
     were merged, outermost first; their `applied` lists lead back to the directives.
     """
 
-    __slots__ = ("ifs", "plan", "sections", "server", "tables")
-
-    def __init__(
-        self, server: Server, sections: tuple[Section, ...], tables: Tables, hooks: dict[Phase, Steps]
-    ) -> None:
+    def __init__(self, server: Server, sections: Sections, tables: Tables) -> None:
         self.server = server
         self.sections = sections
         self.tables = tables
+        core = self.core = self[CoreDir]
+        options = effective(core.options, core.options_add, core.options_remove, int(Options.SYM_LINKS))
+        self.links_free = bool(options & Options.SYM_LINKS)
+        """Options FollowSymLinks: no link need be looked at."""
+        self.links_by_owner = bool(options & Options.SYM_OWNER)
+        self.may_override = bool(core.override) or bool(core.override_list)
+        """Whether .htaccess files are read. Without any AllowOverride (OR_UNSET) they are, as in Apache, which then
+        refuses whatever stands in them."""
+        self.files: Sections = (*server.files, *(inner for section in sections for inner in section.files))
+        """The <Files> and <FilesMatch> to be asked for a file below these sections."""
+        self.is_final = not (self.files or server.directory_matches or server.locations)
+        """Whether the walk over directories is all: no other section can join these."""
         found = (section for section in sections if section.kind is not SectionKind.IF)
         self.ifs: Sections = (*server.ifs, *(inner for section in found for inner in section.ifs))
         """The <If>s to be asked for a request with these sections, and what follows them; not those inside others."""
-        self.plan: Plan = Plan(hooks, self)
+        self.is_of_folders = all(section.kind in _OF_FOLDERS for section in sections)
+        """Whether two requests for files of one folder share all of these sections."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is run for a request with these settings; made when the first one comes."""
+        return Plan(self.server.site.hooks, self)
+
+    @cached_property
+    def files_are_plain(self) -> bool:
+        """Whether asking `files` has no effect but its answer: no group becomes a variable, no match is given up."""
+        return all(section.regex is None or is_plain(section.regex) for section in self.files)
 
     def __getitem__(self, kind: type[S]) -> S:
         return self.tables[kind]  # type: ignore[return-value]
@@ -73,14 +99,18 @@ class Merged:
         """The directives of one module that these settings were made from."""
         return tuple(use for section in self.sections for use in section.applied if use.module == module)
 
+    def logs(self, level: Level, module: str) -> bool:
+        """Whether LogLevel lets a message be written for a request with these settings."""
+        return level <= log_levels(self.server.core, self.core).of(module)
+
 
 class Server:
     """The main server or a virtual host: `server[CoreServer].timeout`; `defaults` is what holds outside of sections."""
 
     __slots__ = (
-        "_cache", "config", "defaults", "directories", "directory_matches", "error_log", "files", "has_early_ifs",
-        "has_pre_translate", "head_limits", "ifs", "index", "is_virtual", "locations", "name_bytes", "origin", "site",
-        "tables",
+        "_cache", "_finished", "config", "core", "defaults", "directories", "directory_matches", "document_root",
+        "error_log", "files", "has_early_ifs", "has_pre_translate", "head_limits", "ifs", "index", "is_virtual",
+        "locations", "name_bytes", "origin", "site", "tables",
     )  # fmt: skip
 
     def __init__(self, site: Site, index: int, config: HostConfig) -> None:
@@ -92,9 +122,11 @@ class Server:
         self.origin: Origin = config.origin
         layers = [main] if not self.is_virtual else [main, config]
         self.tables = _finish(site.server_kinds, [layer.tables for layer in layers])
-        core = self[CoreServer]
+        core = self.core = self[CoreServer]
         self.name_bytes = (core.server_name or "").encode()
         """What the scoreboard calls it; the connection adds its port."""
+        self.document_root = (core.document_root or site.configuration.path("htdocs")).rstrip("/") + "/"
+        """Where URIs without any other mapping lead to, with a slash at its end."""
         self.head_limits = HeadLimits(
             line=core.limit_request_line,
             fields=core.limit_request_fields,
@@ -115,29 +147,65 @@ class Server:
         self.ifs = [section for layer in layers for section in layer.ifs]
         self.has_early_ifs = bool(self.ifs) or any(section.ifs for section in self.locations)
         """Whether there are <If>s that are asked before a request has a file name."""
-        self.has_pre_translate = bool(site.hooks[Phase.PRE_TRANSLATE])
-        """Whether any module looks at a path before it is unescaped."""
-        self._cache: OrderedDict[tuple[Section, ...], Merged] = OrderedDict()
+        self._cache: OrderedDict[Sections, Merged] = OrderedDict()
+        self._finished: OrderedDict[tuple[type[Settings], Sections], Settings] = OrderedDict()
+        """The settings of each module by the sections that have any: most sections say nothing about most modules."""
         self.defaults = self.merge(tuple(layer.defaults for layer in layers))
+        self.has_pre_translate = self._has_pre_translate()
+        """Whether any module looks at a path before it is unescaped."""
 
     def __getitem__(self, kind: type[S]) -> S:
         return self.tables[kind]  # type: ignore[return-value]
 
-    def merge(self, sections: tuple[Section, ...]) -> Merged:
+    def _has_pre_translate(self) -> bool:
+        """Ask the hooks of PRE_TRANSLATE about all settings that may hold there, so far as one <Location> tells."""
+        steps = self.site.hooks[Phase.PRE_TRANSLATE]
+        if not steps:
+            return False
+        chosen = ((), tuple(self.locations), *((section,) for section in self.locations))
+        merged = [self.merge(self.defaults.sections + sections) for sections in chosen]
+        return any(step.hook.applies(settings) for settings in merged for step in steps)
+
+    def merge(self, sections: Sections) -> Merged:
         """Return the merged settings of these sections, outermost first; the same object for the same sections."""
         cache = self._cache
         found = cache.get(sections)
         if found is None:
-            tables = _finish_walks(self.site.dir_kinds, sections)
-            found = cache[sections] = Merged(self, sections, tables, self.site.hooks)
+            tables = {kind: self._finish(kind, sections) for kind in self.site.dir_kinds}
+            found = cache[sections] = Merged(self, sections, tables)
             if len(cache) > MERGED_CACHE_SIZE:
                 cache.popitem(last=False)
         return found
 
-    def log(self, level: Level, module: str, message: str, exchange: Exchange | None = None) -> None:
-        """Write to this server's error log where its LogLevel (of the module, the section) lets it."""
-        if self.error_log is not None:
-            self.error_log.write(self, level, module, message, exchange)
+    def _finish(self, kind: type[Settings], sections: Sections) -> Settings:
+        """The finished settings of one module; the same object where the same sections have any."""
+        key = (kind, tuple([section for section in sections if kind in section.tables]))
+        found = self._finished.get(key)
+        if found is None:
+            found = self._finished[key] = _finish_walks(*key)
+            if len(self._finished) > FINISHED_CACHE_SIZE:
+                self._finished.popitem(last=False)
+        return found
+
+    def log(
+        self,
+        level: Level,
+        module: str,
+        message: str,
+        exchange: Exchange | None = None,
+        cause: Exchange | None = None,
+    ) -> None:
+        """Write to this server's error log where its LogLevel (of the module, the section) lets it.
+
+        `cause`: the request that has led to a message which doesn't speak of it. An answer is not remembered where a
+        message was written on its way, for each request like it would write one.
+        """
+        if self.error_log is None:
+            return
+        memo = getattr(exchange or cause, "memo", None)
+        if memo is not None and (level == Level.NOTICE or self.error_log.logs(level, module, exchange)):
+            memo.refuse("message in error log")
+        self.error_log.write(self, level, module, message, exchange)
 
     def logs(self, level: Level, module: str, exchange: Exchange | None = None) -> bool:
         """Whether a message would be written: for those who would rather not make it in vain."""
@@ -181,21 +249,17 @@ def _walk_of(section: Section) -> int:
     return _WALKS.get(section.kind, 0) + section.depth
 
 
-def _finish_walks(kinds: tuple[type[Settings], ...], sections: tuple[Section, ...]) -> Tables:
-    """As `_finish`, but the sections that one walk found are merged with each other before they meet the outer ones.
+def _finish_walks(kind: type[Settings], sections: Sections) -> Settings:
+    """As `_finish`, but what one walk found is merged with each other before it meets the outer ones.
 
-    Apache does so, and where merging forgets something on its way (UnsetEnv) it can be seen. The server's own
-    layer is always there, if only to be merged with (IndexOptions' plus and minus).
+    `sections` are those that have such settings. Apache does so, and where merging forgets something on its way
+    (UnsetEnv) it can be seen. The server's own layer is always there, if only to be merged with (IndexOptions' plus and
+    minus).
     """
-    walks = [tuple(walk) for _number, walk in groupby(sections, _walk_of)]
-    finished: Tables = {}
-    for kind in kinds:
-        found = [[section.tables[kind] for section in walk if kind in section.tables] for walk in walks]
-        layers = [_merged(kind, walk) for walk in found if walk]
-        if layers and not found[0]:
-            layers.insert(0, kind())
-        finished[kind] = _merged(kind, layers).finished()
-    return finished
+    layers = [_merged(kind, [section.tables[kind] for section in walk]) for _, walk in groupby(sections, _walk_of)]
+    if layers and _walk_of(sections[0]):
+        layers.insert(0, kind())
+    return _merged(kind, layers).finished()
 
 
 def _merged(kind: type[Settings], layers: list[Settings]) -> Settings:

@@ -13,7 +13,6 @@ from functools import partial
 
 from mpmserver.core.errors import log_error
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.ifwalk import if_walk
 from mpmserver.core.module import InternalRedirect
 from mpmserver.core.pipeline import after_walk, crashed, phases, run_first
 from mpmserver.core.redirect import exceeds_recursion_limit, redirected, successor
@@ -69,7 +68,7 @@ async def _file_within(sub: Exchange) -> object:
     assert sub.main is not None
     await _ask_modules(sub)
     sub.world.resolver.file_within(sub, sub.main)
-    return await _after_walk(sub)
+    return await after_walk(sub)
 
 
 async def _walk_file(path: str, sub: Exchange) -> object:
@@ -82,18 +81,12 @@ async def _walk_file(path: str, sub: Exchange) -> object:
 async def _walk_only(sub: Exchange) -> object:
     await _ask_modules(sub)
     sub.world.resolver.map_to_storage(sub)
-    return await _after_walk(sub)
+    return await after_walk(sub)
 
 
 async def _ask_modules(sub: Exchange) -> object:
     """MAP_TO_STORAGE, which comes before any section but the server's own holds."""
     return await run_first(sub.server.defaults.plan.map_to_storage, sub)
-
-
-async def _after_walk(sub: Exchange) -> object:
-    if sub.settings.ifs:
-        await if_walk(sub)
-    return await after_walk(sub)
 
 
 def _subrequest(x: Exchange, uri: str, method: str) -> Exchange:

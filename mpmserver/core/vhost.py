@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[Level, str], None]
 ANY = ""
+MOST_ADDRESSES = 1024
+"""Local addresses whose hosts are kept at hand: 127.0.0.0/8 alone has millions."""
 _PORT = re.compile(r"(?P<host>.*):(?P<port>[0-9]+)", re.DOTALL)
 _INVALID = "The address or port is invalid"
 
@@ -236,7 +238,7 @@ def server_names(server: Server) -> tuple[str, ...]:
 class VhostTable:
     """All virtual hosts by address; see the module's docstring."""
 
-    __slots__ = ("_any", "_by_ip", "_main", "_without")
+    __slots__ = ("_any", "_by_ip", "_known", "_main", "_without")
 
     def __init__(self, main: Server, servers: Iterable[Server]) -> None:
         self._main = main
@@ -245,6 +247,8 @@ class VhostTable:
         for server in servers:
             self._add(server)
         self._without = AddressHosts(main, [(HostAddress(ANY, 0, ""), main)])
+        self._known: dict[tuple[str, int], AddressHosts] = {}
+        """Answers of `for_address`, as many as the machine has addresses."""
 
     def _add(self, server: Server) -> None:
         before: HostAddress | None = None
@@ -261,6 +265,14 @@ class VhostTable:
 
     def for_address(self, local_ip: str, port: int) -> AddressHosts:
         """The hosts for a connection that came to this address and port; keep the answer with the connection."""
+        known = self._known.get((local_ip, port))
+        if known is None:
+            if len(self._known) >= MOST_ADDRESSES:
+                self._known.clear()
+            known = self._known[local_ip, port] = self._found(local_ip, port)
+        return known
+
+    def _found(self, local_ip: str, port: int) -> AddressHosts:
         chain = _fitting(self._by_ip.get(_address(local_ip) or "", ()), port) or _fitting(self._any, port)
         if chain is None:
             return self._without

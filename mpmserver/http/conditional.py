@@ -6,6 +6,8 @@ If-Modified-Since may still veto a 304 that If-None-Match would give.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mpmserver.http.dates import parse_http_date
 from mpmserver.http.etag import strong_match, weak_match
 from mpmserver.http.headers import Headers
@@ -13,7 +15,7 @@ from mpmserver.http.headers import Headers
 _IF_RANGE_AGE = 60
 """A date younger than this many seconds is weak: Apache then does not serve a range by it."""
 
-_CONDITIONS = ("if-match", "if-unmodified-since", "if-none-match", "if-modified-since")
+CONDITIONS: Final = frozenset({"if-match", "if-unmodified-since", "if-none-match", "if-modified-since"})
 
 
 def check_conditions(
@@ -24,7 +26,7 @@ def check_conditions(
     ``last_modified`` and ``now`` are seconds since the epoch; a resource without ``last_modified`` counts
     as changed now. ``exists`` says whether there is a current representation.
     """
-    if not any(name in headers_in for name in _CONDITIONS):
+    if not headers_in.has_any(CONDITIONS):
         return None
     modified = now if last_modified is None else last_modified
     if _precondition_failed(headers_in, etag, modified, exists):

@@ -1,7 +1,6 @@
 """Dates as HTTP and the logs write them, and as clients send them (RFC 9110 5.6.7).
 
-Formatting one second twice is wasted: ``DateCache`` keeps the last second of each form. An instance
-belongs to one thread (or loop); the functions are pure.
+Formatting one second twice is wasted: the last ones are kept, of the present and of the files that are asked for.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from calendar import timegm
+from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -27,6 +27,7 @@ _FORMATS = tuple(
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
+@lru_cache(maxsize=4096)
 def http_date(seconds: int) -> str:
     """``Fri, 02 Jan 2026 03:04:05 GMT`` (IMF-fixdate) of seconds since the epoch."""
     t = time.gmtime(seconds)
@@ -42,10 +43,19 @@ def parse_http_date(text: str) -> int | None:
     None for anything else, and for the epoch itself and before, which Apache takes for no date. Two
     digits of a year are of this century up to 69. The weekday is not checked.
     """
+    return _parse_usual(text) if len(text) == _USUAL else _parse(text)
+
+
+def _parse(text: str) -> int | None:
     for form in _FORMATS:
         if match := form.fullmatch(text):
             return _seconds(match)
     return None
+
+
+_parse_usual = lru_cache(maxsize=1024)(_parse)
+_USUAL = len("Fri, 02 Jan 2026 03:04:05 GMT")
+"""The length of the dates that servers write: those of files come back again and again."""
 
 
 def _seconds(match: re.Match[str]) -> int | None:
@@ -63,6 +73,7 @@ def _seconds(match: re.Match[str]) -> int | None:
     return seconds if seconds > 0 else None
 
 
+@lru_cache(maxsize=64)
 def clf_time(seconds: int) -> str:
     """``[02/Jan/2026:03:04:05 +0100]``: local time as the Common Log Format has it (``%t``)."""
     t = time.localtime(seconds)
@@ -83,25 +94,3 @@ def log_time(microseconds: int | None, seconds: int) -> str:
         f"{_DAYS[t.tm_wday]} {_MONTHS[t.tm_mon - 1]} {t.tm_mday:02d} "
         f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d}{fraction} {t.tm_year}"
     )
-
-
-class DateCache:
-    """``http_date`` and ``clf_time`` of the present, formatted once a second."""
-
-    __slots__ = ("_clf", "_clf_second", "_http", "_http_second")
-
-    def __init__(self) -> None:
-        self._http_second = self._clf_second = -1
-        self._http = self._clf = ""
-
-    def http_date(self, seconds: int) -> str:
-        """As ``http_date``."""
-        if seconds != self._http_second:
-            self._http, self._http_second = http_date(seconds), seconds
-        return self._http
-
-    def clf_time(self, seconds: int) -> str:
-        """As ``clf_time``."""
-        if seconds != self._clf_second:
-            self._clf, self._clf_second = clf_time(seconds), seconds
-        return self._clf

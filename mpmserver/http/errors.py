@@ -26,13 +26,13 @@ class HTTPError(Exception):
     settled.
     """
 
-    request_line: str | None
-    method: str | None
-    target: str | None
-    protocol: str | None
-    headers_in: Headers | None
-    uri: Target | None
-    host: str | None
+    request_line: str | None = None
+    method: str | None = None
+    target: str | None = None
+    protocol: str | None = None
+    headers_in: Headers | None = None
+    uri: Target | None = None
+    host: str | None = None
 
     def __init__(
         self,
@@ -53,13 +53,6 @@ class HTTPError(Exception):
         self.headers = headers
         self.level = level
         self.log_more = log_more
-        self.request_line = None
-        self.method = None
-        self.target = None
-        self.protocol = None
-        self.headers_in = None
-        self.uri = None
-        self.host = None
 
     def __str__(self) -> str:
         return f"{self.status}: {self.log or self.message}".rstrip(": ")

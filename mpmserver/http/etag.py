@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection
+from functools import lru_cache
 
 _UINT64 = 2**64 - 1
 _FRESH_US = 1_000_000
 _TAG = re.compile(r'[ \t,]*((?:W/)?"[^"]*")[ \t]*(?:,|\Z)')
 
 
-def make_etag(inode: int, size: int, mtime_us: int, fields: Collection[str], weak: bool) -> str | None:
+@lru_cache(maxsize=4096)
+def make_etag(inode: int, size: int, mtime_us: int, fields: tuple[str, ...], weak: bool) -> str | None:
     """A file's tag: the ``fields`` of FileETag (``"INode"``, ``"MTime"``, ``"Size"``) in hexadecimal.
 
     ``mtime_us`` is in microseconds since the epoch. None where ``fields`` names nothing.

@@ -10,18 +10,28 @@ from __future__ import annotations
 
 import re
 
+from mpmserver.http.connection import OPTIONS
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.field_lines import check_line, parse_fields, too_many, unreadable
-from mpmserver.http.framing import NO_BODY, Chunked, Length, body_framing
+from mpmserver.http.framing import CHUNKED, NO_BODY, Framing, Length, body_framing
 from mpmserver.http.headers import Headers
-from mpmserver.http.host import split_host
+from mpmserver.http.host import HOSTS, split_host
 from mpmserver.http.limits import HeadLimits
+from mpmserver.http.plain import plain_parts
 from mpmserver.http.request import Request
 from mpmserver.http.request_line import RequestLine, parse_request_line
-from mpmserver.http.syntax import token_pattern
 from mpmserver.http.uri import Target
 
-__all__ = ["HeadLimits", "check_partial", "cut_short", "find_head_end", "parse_head", "skip_blank_lines"]
+__all__ = [
+    "HeadLimits",
+    "check_partial",
+    "cut_short",
+    "exact_parts",
+    "find_head_end",
+    "parse_head",
+    "skip_blank_lines",
+    "whole_head",
+]
 
 BLANK_LINES = 10
 """Apache ignores so many empty lines before a request line."""
@@ -30,11 +40,11 @@ _BLANK = re.compile(rb"(?:\r\n){0,%d}" % BLANK_LINES)
 _BLANK_UNSAFE = re.compile(rb"(?:\r?\n){0,%d}" % BLANK_LINES)
 _VERSIONED = re.compile(rb"[^\n]*[ \t\v\f\r]HTTP/[1-9]\.[0-9][ \t\v\f\r]*\n")
 _VERSIONED_UNSAFE = re.compile(_VERSIONED.pattern, re.IGNORECASE)
+_USUAL = re.compile(rb"[!-~]+ [!-~\x80-\xff]+ HTTP/[1-9]\.[0-9]\r\n")
 _FOLD = re.compile(rb"\n[ \t]")
-_END = re.compile(rb"\n\r?\n")
 _EMPTY = Length(0)
-_CLOSE = token_pattern("close")
-_KEEP_ALIVE = token_pattern("keep-alive")
+_ABOUT_BODIES = frozenset({"content-length", "transfer-encoding"})
+_SCHEMES = frozenset({None, "http", "https"})
 
 
 def skip_blank_lines(buffer: bytearray | bytes, strict: bool = True) -> int:
@@ -45,23 +55,35 @@ def skip_blank_lines(buffer: bytearray | bytes, strict: bool = True) -> int:
     return match.end() if match else 0
 
 
-def find_head_end(buffer: bytearray, start: int, strict: bool = True) -> int:
+def find_head_end(buffer: bytearray | bytes, start: int, strict: bool = True) -> int:
     """The index after a head's blank line, or -1 where the head is not complete.
 
     ``start`` is how much of the buffer earlier calls have seen (0 at first). A first line without an
     HTTP version is a head by itself: HTTP/0.9, or an error that need not wait for more. So is, in strict
     mode, a first line that ends in a bare LF.
     """
-    first = buffer.find(b"\n", skip_blank_lines(buffer, strict))
-    if first < 0:
-        return -1
-    if first >= start or start == 0:
-        line = buffer[buffer.rfind(b"\n", 0, first) + 1 : first + 1]
-        versioned = _VERSIONED if strict else _VERSIONED_UNSAFE
-        if not versioned.fullmatch(line) or (strict and not line.endswith(b"\r\n")):
+    usual = _USUAL.match(buffer)
+    if usual:
+        first = usual.end() - 1
+    else:
+        first = buffer.find(b"\n", skip_blank_lines(buffer, strict))
+        if first < 0:
+            return -1
+        if (first >= start or start == 0) and _is_all(buffer, first, strict):
             return first + 1
-    match = _END.search(buffer, max(first, start - 2))
-    return match.end() if match else -1
+    begin = max(first, start - 2)
+    end = buffer.find(b"\n\r\n", begin)
+    bare = buffer.find(b"\n\n", begin, len(buffer) if end < 0 else end + 1)
+    if bare >= 0:
+        return bare + 2
+    return end + 3 if end >= 0 else -1
+
+
+def _is_all(buffer: bytearray | bytes, first: int, strict: bool) -> bool:
+    """Whether a first line, which ends at `first`, is a head by itself."""
+    line = buffer[buffer.rfind(b"\n", 0, first) + 1 : first + 1]
+    versioned = _VERSIONED if strict else _VERSIONED_UNSAFE
+    return not versioned.fullmatch(line) or (strict and not line.endswith(b"\r\n"))
 
 
 def check_partial(buffer: bytearray, limits: HeadLimits) -> None:
@@ -111,53 +133,80 @@ def cut_short(data: bytes, limits: HeadLimits) -> HTTPError | None:
     return _with_line(unreadable(), line)
 
 
+def whole_head(data: bytes, limits: HeadLimits) -> Request | None:
+    """The request of a plain head that is all of `data`: nothing to cut off, nothing to say against it.
+
+    None for anything else: what is incomplete, wrong, unusual, or followed by more.
+    """
+    parts = plain_parts(data, limits)
+    if parts is None:
+        return None
+    try:
+        return _request(*parts, limits, len(data))
+    except HTTPError:
+        return None
+
+
 def parse_head(data: bytes, limits: HeadLimits) -> Request:
     """Parse a head that ``find_head_end`` found, with the blank lines before it.
 
     Raises HTTPError 400, 414, 417 or 501.
     """
-    begin = skip_blank_lines(data, limits.strict)
-    split = data.find(b"\n", begin) + 1
-    text = data.decode("latin-1")
-    line = parse_request_line(text[begin:split], limits)
-    headers = Headers()
+    line, headers = plain_parts(data, limits) or exact_parts(data, limits)
     try:
-        if line.version[0]:
-            headers = Headers.of_fields(parse_fields(text[split:], limits))
         return _request(line, headers, limits, len(data))
     except HTTPError as error:
         error.headers_in = headers
         raise _with_line(error, line) from None
 
 
-def connection_options(connection: str | None) -> tuple[bool, bool]:
-    """Whether a Connection field asks to keep the connection, and whether it asks to close it."""
-    if connection is None:
-        return False, False
-    return _KEEP_ALIVE.search(connection) is not None, _CLOSE.search(connection) is not None
+def exact_parts(data: bytes, limits: HeadLimits) -> tuple[RequestLine, Headers]:
+    """The request line and the fields of any head, with the right words for what is wrong with it."""
+    begin = skip_blank_lines(data, limits.strict)
+    split = data.find(b"\n", begin) + 1
+    text = data.decode("latin-1")
+    line = parse_request_line(text[begin:split], limits)
+    if not line.version[0]:
+        return line, Headers()
+    try:
+        return line, Headers.of_fields(parse_fields(text[split:], limits))
+    except HTTPError as error:
+        error.headers_in = Headers()
+        raise _with_line(error, line) from None
 
 
 def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int) -> Request:
-    framing, smuggled = body_framing(headers, line.uri.path_raw)
-    if smuggled:
-        headers.unset("Content-Length")
-    host, port = _host(line, headers, limits)
-    asked, closes = connection_options(headers.get("Connection"))
-    expects_continue = _expects_continue(line, headers, host)
-    if line.uri.scheme not in (None, "http", "https"):
+    host: str | None
+    method, target, protocol, version, text, uri = line
+    fields = headers.joined
+    framing: Framing = NO_BODY
+    smuggled = expects_continue = False
+    if not _ABOUT_BODIES.isdisjoint(fields):
+        framing, smuggled = body_framing(headers, uri.path_raw)
+        if smuggled:
+            headers.unset("Content-Length")
+    given = fields.get("host")
+    if given and uri.authority is None and limits.strict:
+        host, port = HOSTS[given]
+    else:
+        host, port = _host(line, given, headers, limits)
+    asked, closes = OPTIONS[fields.get("connection", "")]
+    if "expect" in fields:
+        expects_continue = _expects_continue(line, headers, host)
+    if uri.scheme not in _SCHEMES:
         raise HTTPError(400, close=True)
-    persistent = line.version >= (1, 1) or (asked and not isinstance(framing, Chunked))
+    persistent = version >= (1, 1) or (asked and framing is not CHUNKED)
     if expects_continue and framing in (NO_BODY, _EMPTY):
         persistent = False  # as Apache: an expectation that nothing will meet ends the connection
     return Request(
-        line.method,
-        line.target,
-        line.protocol,
-        line.version,
+        method,
+        target,
+        protocol,
+        version,
         headers,
-        line.text,
+        text,
         size,
-        line.uri,
+        uri,
         host,
         port,
         persistent and not closes and not smuggled,
@@ -168,9 +217,8 @@ def _request(line: RequestLine, headers: Headers, limits: HeadLimits, size: int)
     )
 
 
-def _host(line: RequestLine, headers: Headers, limits: HeadLimits) -> tuple[str | None, int | None]:
+def _host(line: RequestLine, given: str | None, headers: Headers, limits: HeadLimits) -> tuple[str | None, int | None]:
     """The host and port that the request is for; an absolute target overrules Host and replaces it."""
-    given = headers.get("Host")
     uri = line.uri
     if given is None:
         if line.version >= (1, 1):

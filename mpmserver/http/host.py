@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import Final
 
+from mpmserver.http.cache import Cache
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.syntax import decimal
 
@@ -29,6 +31,10 @@ def split_host(value: str, *, strict: bool = True) -> tuple[str, int | None]:
     Raises HTTPError 400 where Apache calls the value malformed. ``strict=False`` (HttpProtocolOptions
     Unsafe) lets any name pass that has no path separator or empty label.
     """
+    return HOSTS[value] if strict else _split(value, strict=False)
+
+
+def _split(value: str, strict: bool = True) -> tuple[str, int | None]:
     match = (_PARTS if strict else _PARTS_UNSAFE).fullmatch(value)
     name = match["name"].removesuffix(".").lower() if match else ""
     if match is None or not _is_name(name, value, strict):
@@ -54,6 +60,10 @@ def _is_ipv6(text: str) -> bool:
     except OSError:
         return False
     return True
+
+
+HOSTS: Final = Cache(_split, most=256, longest=256)
+"""What `split_host` gives for a value; strictly read."""
 
 
 def _malformed(value: str, explain: bool) -> HTTPError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 
 REGISTERED_METHODS = frozenset({
@@ -30,9 +31,15 @@ class HeadLimits:
     registered_methods: bool = field(init=False)
     longest_line: int = field(init=False)
     longest_field: int = field(init=False)
+    plain: int = field(init=False)
+    """No head of so many octets can break one of the two."""
+    most_lines: int = field(init=False)
+    """Of a head, without folded ones: its fields and its request line."""
 
     def __post_init__(self) -> None:
         # Apache reads lines into a buffer of the limit plus two, one of which ends the string
         object.__setattr__(self, "registered_methods", self.require_methods == "RegisteredMethods")
         object.__setattr__(self, "longest_line", self.line + 3)
         object.__setattr__(self, "longest_field", self.field_size + 3)
+        object.__setattr__(self, "plain", min(self.longest_line, self.longest_field))
+        object.__setattr__(self, "most_lines", self.fields + 1 if self.fields else sys.maxsize)

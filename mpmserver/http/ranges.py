@@ -58,10 +58,12 @@ def select_ranges(
     spans = [span for spec in specs if (span := _within(spec, size))]
     if not spans:
         return UNSATISFIABLE
-    merged, overlaps, reversals = _merge(spans)
+    merged, overlaps, reversals = _merge(spans) if len(spans) > 1 else (spans, 0, 0)
     if explain is not None:
         found = ",".join(f"{first}-{last}" for first, last in merged)
         explain(f"{value.partition('=')[2]} | {found} ({overlaps} : {reversals} : {size})")
+    if len(merged) == 1 and not overlaps:
+        return merged
     if _above(len(merged), max_ranges) or _above(overlaps, max_overlaps) or _above(reversals, max_reversals):
         return None
     return None if sum(last - first + 1 for first, last in merged) > size else merged
@@ -82,8 +84,10 @@ def _parse(value: str) -> list[tuple[int | None, int | None]] | None:
         match = _SPEC.fullmatch(text)
         if match is None:
             return None
-        first, last = (decimal(digits, _MAX) if digits else None for digits in match.groups())
-        if (match[1] and first is None) or (match[2] and last is None) or not _is_valid(first, last):
+        begin, end = match.groups()
+        first = decimal(begin, _MAX) if begin else None
+        last = decimal(end, _MAX) if end else None
+        if (begin and first is None) or (end and last is None) or not _is_valid(first, last):
             return None
         specs.append((first, last))
     return specs

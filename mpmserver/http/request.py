@@ -1,4 +1,4 @@
-"""One request as its client sent it: frozen, made by ``head.parse_head`` and read by everything."""
+"""One request as its client sent it: made by ``head.parse_head``, read by everything, changed by nobody."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mpmserver.http.uri import Target
 __all__ = ["Chunked", "Framing", "Length", "NoBody", "Request"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """A parsed request head.
+    """A parsed request head. Never changed after it was made (a frozen class would cost as much as the parser).
 
     ``target`` and ``request_line`` are as received (``request_line`` is what ``%r`` logs; latin-1 text),
     ``uri`` is the parsed target. ``host`` is the host name the client meant, in lower case and without

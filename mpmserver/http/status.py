@@ -69,9 +69,10 @@ _WORDS = """
 
 LINES: MappingProxyType[int, str] = MappingProxyType({int(line[:3]): line for line in _WORDS.split("\n") if line})
 
-# Apache's ap_status_drops_connection: after these what the client still sends cannot be told from a request.
-_DROPS_CONNECTION = frozenset({400, 408, 411, 413, 414, 500, 501, 503})
-_WITHOUT_BODY = frozenset({204, 304})
+DROPS_CONNECTION = frozenset({400, 408, 411, 413, 414, 500, 501, 503})
+"""Behind these what the client still sends cannot be told from a request. (ap_status_drops_connection)"""
+NO_BODY = frozenset({*range(100, 200), 204, 304})
+"""Those whose answers never carry content (RFC 9110 6.4.1)."""
 
 
 def status_line(status: int) -> str:
@@ -87,13 +88,3 @@ def reason(status: int) -> str:
 def is_known(status: int) -> bool:
     """Whether Apache has words for this code."""
     return status in LINES
-
-
-def drops_connection(status: int) -> bool:
-    """Whether an answer with this status is the last one of its connection."""
-    return status in _DROPS_CONNECTION
-
-
-def has_no_body(status: int) -> bool:
-    """Whether an answer with this status never carries content (RFC 9110 6.4.1)."""
-    return 100 <= status < 200 or status in _WITHOUT_BODY

@@ -111,6 +111,7 @@ _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SLASHES = re.compile("//+")
 _TO_ESCAPE = re.compile(rb"[^A-Za-z0-9!$&'()*+,\-./:;=@_~]")
+_WANTS_ESCAPE = re.compile(_TO_ESCAPE.pattern.decode())
 _HIDDEN = re.compile("%(?:2[fF]|00)")
 
 
@@ -215,8 +216,15 @@ def _unquoted(raw: str) -> bytes:
 
 def escape_uri(path: str) -> str:
     """Escape a path as Apache does in a URI (lower-case hexadecimal); slashes stay."""
+    if _WANTS_ESCAPE.search(path) is None:
+        return path
     octets = os.fsencode(path)
     return _TO_ESCAPE.sub(lambda match: b"%%%02x" % match[0][0], octets).decode("ascii")
+
+
+def needs_escape(path: str) -> bool:
+    """Whether `escape_uri` would change anything in a text."""
+    return _WANTS_ESCAPE.search(path) is not None
 
 
 def escape_path(path: str) -> str:

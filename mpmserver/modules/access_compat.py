@@ -50,6 +50,7 @@ class Who:
         return name is not None and in_domain(self.domain, name)
 
 
+_EVERYBODY = Who()
 Said = tuple[tuple[Methods | None, str], ...]
 """What was said for which methods, in the order of the text: the last counts."""
 
@@ -144,8 +145,25 @@ async def _lets_in(x: Exchange, rules: AccessDir) -> bool:
 
 
 def _has_rules(settings: Merged) -> bool:
+    """For `Hook.applies`: whether anybody might be refused."""
     rules = settings[AccessDir]
-    return bool(rules.allow or rules.deny or rules.order)
+    return bool(rules.allow or rules.deny or rules.order) and not _lets_everybody_in(rules)
+
+
+def _lets_everybody_in(rules: AccessDir) -> bool:
+    """Whether the rules speak of nobody in particular and say yes: "Order allow,deny" with "Allow from all"."""
+    if any(methods is not None for methods, _order in rules.order):
+        return False
+    if not all(who == _EVERYBODY for who in (*rules.allow, *rules.deny)):
+        return False
+    order = rules.order[-1][1] if rules.order else "deny,allow"
+    return not rules.deny and bool(rules.allow) if order != "deny,allow" else bool(rules.allow) or not rules.deny
+
+
+def _is_pure(settings: Merged) -> bool:
+    """Whether nobody is meant by address or name."""
+    rules = settings[AccessDir]
+    return all(who.subnet is None and who.domain is None for who in (*rules.allow, *rules.deny))
 
 
 def satisfied_by_any(settings: Merged) -> Callable[[str], bool] | None:
@@ -167,7 +185,7 @@ MODULE = Module(
         Directive("Satisfy", Shape.TAKE1, OR_AUTHCFG, _satisfy,
             "access policy if both allow and require used ('all' or 'any')"),
     ),
-    hooks=(Hook(Phase.ACCESS, check, applies=_has_rules),),
+    hooks=(Hook(Phase.ACCESS, check, applies=_has_rules, pure=_is_pure),),
     dir_settings=AccessDir,
     providers={("satisfy", "any"): satisfied_by_any},
 )  # fmt: skip

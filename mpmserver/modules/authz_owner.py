@@ -72,7 +72,7 @@ def _stat(x: Exchange, numbers: _Numbers) -> os.stat_result | None:
         _failed(x, f"{numbers.no_file_name}: ", "no filename available")
         return None
     try:
-        return os.stat(x.filename)
+        return x.files.stat(x.filename)
     except OSError as error:
         _failed(x, f"{os_error(error)}: {numbers.no_file}: ", f"could not stat file {x.filename}")
         return None

@@ -8,6 +8,7 @@ subrequest. What was tried is left in the note "dir-index-names" for mod_autoind
 from __future__ import annotations
 
 import stat
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +43,16 @@ class DirDir(Settings):
     fallback: str | None = setting(None)
 
 
-async def fixup(x: Exchange) -> Handled | None:
+def fixup(x: Exchange) -> Coroutine[Any, Any, Handled | None] | None:
     """Send directories to their slash or their index, and what does not exist to its fallback."""
     if x.finfo is None:
-        return await _fallback(x) if x.handler is None else None
+        return _fallback(x)
     if stat.S_ISDIR(x.finfo.st_mode):
-        return await _directory(x, x.settings[DirDir])
+        return _directory(x, x.settings[DirDir])
     return None
 
 
-async def _directory(x: Exchange, settings: DirDir) -> Handled | None:
+def _directory(x: Exchange, settings: DirDir) -> Coroutine[Any, Any, Handled | None] | None:
     if x.handler is None:
         x.handler = DIRECTORY_HANDLER
     if not x.uri.endswith("/"):
@@ -61,6 +62,11 @@ async def _directory(x: Exchange, settings: DirDir) -> Handled | None:
         return None
     if settings.check_handler and x.handler not in (None, DIRECTORY_HANDLER):
         return None
+    return _index(x, settings)
+
+
+async def _index(x: Exchange, settings: DirDir) -> Handled | None:
+    """Go on as the first of the index files that is there; what was tried is noted where none is."""
     failed = 0
     for name in settings.index_names:
         sub = await lookup_uri(x, _with_query(x, name), quick=True)
@@ -90,10 +96,14 @@ def _add_slash(x: Exchange, settings: DirDir) -> None:
     raise HTTPError(301)
 
 
-async def _fallback(x: Exchange) -> Handled | None:
+def _fallback(x: Exchange) -> Coroutine[Any, Any, Handled | None] | None:
     name = x.settings[DirDir].fallback
-    if name is None or name.lower() == "disabled":
+    if x.handler is not None or name is None or name.lower() == "disabled":
         return None
+    return _fall_back(x, name)
+
+
+async def _fall_back(x: Exchange, name: str) -> Handled | None:
     sub = await lookup_uri(x, _with_query(x, name), quick=True)
     if _is_servable(sub):
         fast_redirect(x, sub)

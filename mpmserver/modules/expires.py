@@ -5,7 +5,8 @@ The answer's type chooses: a rule for the type itself, one for `major/*`, or the
 nor where an Expires is there already. The filter runs before those that change other fields (mod_headers), and on pages
 of the server's own too: redirects expire.
 
-Both fields tell the time of the answer, so no answer that has them may be remembered.
+An answer whose Expires lies behind its Date by a fixed time may be remembered, and is told so that it is made anew each
+time; one that counts from the file's last change may not, as its max-age is another each second.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from mpmserver.config.numbers import atoi
 from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import take_word
 from mpmserver.core.body import Filter, FilterClass
-from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.core.module import Hook, Module, Phase, always
+from mpmserver.http.dates import http_date
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Response
@@ -57,11 +59,15 @@ def add_expiry(x: Exchange, response: Response) -> Response:
     rule = _rule(x.settings[ExpiresDir], x.content_type)
     if rule is None or (rule.after_change and x.finfo is None):
         return response
+    if x.memo is not None:
+        if rule.after_change:
+            x.memo.refuse("mod_expires")
+        x.memo.expires_after = max(0, rule.seconds)
     now = int(x.request_time * MICROSECONDS)
     base = x.finfo.st_mtime_ns // 1000 if rule.after_change else now
     expires = max(base + rule.seconds * MICROSECONDS, now)
     x.headers_out.merge("Cache-Control", f"max-age={(expires - now) // MICROSECONDS}")
-    x.headers_out.set("Expires", x.world.dates.http_date(expires // MICROSECONDS))
+    x.headers_out.set("Expires", http_date(expires // MICROSECONDS))
     return response
 
 
@@ -145,8 +151,8 @@ MODULE = Module(
         Directive("ExpiresDefault", Shape.TAKE1, OR_INDEXES, expires_default, "an expiry date code"),
     ),
     hooks=(
-        Hook(Phase.INSERT_FILTERS, insert_filter, applies=_applies),
-        Hook(Phase.INSERT_ERROR_FILTERS, insert_filter, applies=_applies),
+        Hook(Phase.INSERT_FILTERS, insert_filter, applies=_applies, pure=always),
+        Hook(Phase.INSERT_ERROR_FILTERS, insert_filter, applies=_applies, pure=always),
     ),
     dir_settings=ExpiresDir,
     filters=(MOD_EXPIRES,),

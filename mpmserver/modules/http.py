@@ -7,7 +7,7 @@ from mpmserver.config.directive import RSRC_CONF, Shape
 from mpmserver.config.numbers import atoi, seconds
 from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.core.settings import CoreServer
-from mpmserver.modules.core.methods import answer_options_star, answer_trace
+from mpmserver.modules.core.methods import answer_without_resource
 from mpmserver.modules.core.table import directives
 
 
@@ -38,7 +38,6 @@ MODULE = Module(
         ("KeepAlive", Shape.FLAG, keep_alive, "Whether persistent connections should be On or Off"),
     ),
     hooks=(
-        Hook(Phase.MAP_TO_STORAGE, answer_trace, Order.MIDDLE),
-        Hook(Phase.MAP_TO_STORAGE, answer_options_star, Order.MIDDLE, pure=always),
+        Hook(Phase.MAP_TO_STORAGE, answer_without_resource, Order.MIDDLE, pure=always),
     ),
 )  # fmt: skip

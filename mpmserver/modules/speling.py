@@ -17,7 +17,7 @@ from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_OPTIONS, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.core.names import construct_url
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -81,6 +81,8 @@ def fixup(x: Exchange) -> None:
     request = _parts(x)
     if request is None:
         return
+    if x.memo is not None:
+        x.memo.refuse("names in a directory")
     directory = (x.filename or "").rpartition("/")[0]
     found = candidates(request.name, directory, x.settings[SpelingDir])
     if not found:
@@ -226,6 +228,6 @@ MODULE = Module(
             "whether or not to fix files with the same base name",
         ),
     ),
-    hooks=(Hook(Phase.FIXUP, fixup, order=Order.LAST, applies=_applies),),
+    hooks=(Hook(Phase.FIXUP, fixup, order=Order.LAST, applies=_applies, pure=always),),
     dir_settings=SpelingDir,
 )  # fmt: skip

@@ -8,7 +8,6 @@ that exists is taken, and the last one in any case. Lists of users replace those
 
 from __future__ import annotations
 
-import os
 import pwd
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from mpmserver.config.directive import RSRC_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import take_word, words
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
+from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase, always
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 from mpmserver.net.waits import offload
@@ -70,8 +69,8 @@ async def translate(x: Exchange) -> Handled | None:
             target = f"{place.before}{name}{rest}"
             x.headers_out.set("Location", path_octets(target))
             raise HTTPError(302)
-        directory = await _directory(place, name)
-        if directory is not None and (index == last or os.path.exists(directory)):
+        directory = await _directory(x, place, name)
+        if directory is not None and (index == last or _exists(x, directory)):
             x.filename = directory + rest
             x.notes["context-prefix"] = uri[: len(uri) - len(rest)]
             x.notes["context-document-root"] = directory
@@ -88,9 +87,19 @@ def _is_enabled(server: UserDirServer, name: str) -> bool:
     return not server.off or key in server.enabled
 
 
-async def _directory(place: Place, name: str) -> str | None:
+def _exists(x: Exchange, path: str) -> bool:
+    try:
+        x.files.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+async def _directory(x: Exchange, place: Place, name: str) -> str | None:
     if place.kind == "directory":
         return f"{place.before}{name}{place.after}"
+    if x.memo is not None:
+        x.memo.refuse("the users' homes")
     home = await offload(_home, name)
     return None if home is None else f"{home}/{place.after}"
 
@@ -152,6 +161,6 @@ MODULE = Module(
             "or 'enabled username username...'",
         ),
     ),
-    hooks=(Hook(Phase.TRANSLATE, translate, after=("alias",), before=("vhost_alias",), applies=_applies),),
+    hooks=(Hook(Phase.TRANSLATE, translate, after=("alias",), before=("vhost_alias",), applies=_applies, pure=always),),
     server_settings=UserDirServer,
 )  # fmt: skip

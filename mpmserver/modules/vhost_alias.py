@@ -16,7 +16,7 @@ from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
+from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase, always
 from mpmserver.core.names import server_name, server_port
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -155,11 +155,6 @@ def _applies(settings: Any) -> bool:
     return any(template is not None and template.pieces for template in (server.document_root, server.scripts))
 
 
-def _pure(settings: Any) -> bool:
-    server = settings.server[VhostAliasServer]
-    return not any(template and template.by_address for template in (server.document_root, server.scripts))
-
-
 _ROOT = "how to create the DocumentRoot based on the host"
 _SCRIPT = "how to create a ScriptAlias based on the host"
 
@@ -172,7 +167,7 @@ MODULE = Module(
         Directive("VirtualDocumentRootIP", Shape.TAKE1, RSRC_CONF, virtual("document_root", True), _ROOT),
     ),
     hooks=(
-        Hook(Phase.TRANSLATE, translate, after=("alias", "userdir"), applies=_applies, pure=_pure),
+        Hook(Phase.TRANSLATE, translate, after=("alias", "userdir"), applies=_applies, pure=always),
     ),
     server_settings=VhostAliasServer,
 )

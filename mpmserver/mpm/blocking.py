@@ -20,19 +20,24 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mpmserver.core.recall.moment import Moment
 from mpmserver.core.scoreboard import DEAD, GRACEFUL, READY
 from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.driver import Blocking, Conversation, arrived, log_failure
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import TimedOut, TimeoutClass
-from mpmserver.serve.connection import READ_SIZE, Outcome
+from mpmserver.serve.connection import READ_SIZE
+from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
     from mpmserver.net.listen import Listener
     from mpmserver.serve.connection import Connection
 
+NONE = Order.NONE
+TITLE_SECONDS = 1.0
+"""How long a process must have been idle before its title says so: changing it takes longer than most answers."""
 LAST_ACCEPT_SECONDS = 0.05
 """How long a thread that was woken for a connection just before the bell has to accept it: then the listening sockets
 are closed, or a connection that nobody will accept could queue up behind a long last answer."""
@@ -71,11 +76,22 @@ def _has_data(fd: int) -> bool:
 class BlockingThread:
     """One thread's work; `run` returns when the process leaves or stops."""
 
-    __slots__ = ("_acceptor", "_bell", "_child", "_driver", "_listeners", "_quota", "_slot", "seat")
+    __slots__ = (
+        "_acceptor", "_bell", "_child", "_driver", "_flush", "_listeners", "_moment", "_quota", "_show_busy", "_shown",
+        "_slot", "seat",
+    )  # fmt: skip
 
     def __init__(
-        self, child: Child, listeners: Sequence[Listener], bell: Bell, acceptor: Acceptor, quota: Quota, number: int
+        self,
+        child: Child,
+        listeners: Sequence[Listener],
+        bell: Bell,
+        acceptor: Acceptor,
+        quota: Quota,
+        number: int,
+        flush: Callable[[], None] | None = None,
     ) -> None:
+        """`flush` is called behind each answer and connection, to have the logs written; None: at once."""
         self._child = child
         self._bell = bell
         self._acceptor = acceptor
@@ -83,19 +99,27 @@ class BlockingThread:
         self._listeners = {listener.fd: listener for listener in listeners}
         self._driver = Blocking(child, bell.stop_fd)
         self._slot = child.worker(number)
+        self._moment = Moment()
+        self._flush = flush or child.flush_logs
+        self._show_busy: Callable[[int], None] | None = None
+        self._shown = False
         self.seat = Seat()
         self._slot.start()
 
-    def run(self, show_busy: Callable[[int], None] = lambda busy: None) -> None:
-        """Serve connections, one after the other; `show_busy` is told 1 with each and 0 after it."""
+    def run(self, show_busy: Callable[[int], None] | None = None) -> None:
+        """Serve connections, one after the other; `show_busy` is told 1 with the first, and 0 when none comes."""
+        self._show_busy = show_busy
         try:
             with select.epoll() as epoll:
                 self._register(epoll)
-                while self._bell.order is Order.NONE:
+                while self._bell.order is NONE:
                     self._slot.busy(READY)
-                    for fd, _events in epoll.poll():
+                    events = epoll.poll(TITLE_SECONDS if self._shown else None)
+                    if not events:
+                        self._show(False)
+                    for fd, _events in events:
                         if fd in self._listeners:
-                            self._take(self._listeners[fd], show_busy)
+                            self._take(self._listeners[fd])
         except BaseException as failure:  # noqa: BLE001 - logged; the process makes way for another
             log_failure(self._child, failure)
             self._bell.give(Order.LEAVE)
@@ -112,7 +136,12 @@ class BlockingThread:
             if self._bell.order is Order.NONE:
                 raise
 
-    def _take(self, listener: Listener, show_busy: Callable[[int], None]) -> None:
+    def _show(self, busy: bool) -> None:
+        if self._show_busy is not None and busy is not self._shown:
+            self._shown = busy
+            self._show_busy(int(busy))
+
+    def _take(self, listener: Listener) -> None:
         """Accept one connection, if it is still there, and serve it."""
         if self._bell.order is Order.STOP:
             return
@@ -125,7 +154,7 @@ class BlockingThread:
             return
         seat = self.seat
         seat.connection = connection
-        show_busy(1)
+        self._show(True)
         if self._quota.used_up():
             self._bell.give(Order.LEAVE)
         try:
@@ -134,29 +163,38 @@ class BlockingThread:
             seat.idle = False
             seat.connection = None
             connection.close()
-            show_busy(0)
-            self._child.flush_logs()
+            self._flush()
 
     def _converse(self, connection: Connection) -> None:
         """Receive and answer until the connection is closed."""
-        seat, child = self.seat, self._child
+        seat, child, moment, bell = self.seat, self._child, self._moment, self._bell
+        recv_within = connection.transport.recv_within
+        between, seconds = False, 0.0
         while True:
-            kind, seconds = connection.idle_timeout()
-            seat.idle = kind is TimeoutClass.KEEP_ALIVE
-            if self._bell.order is not Order.NONE and self._ends_idle(seat):
+            if not between:  # once between two requests, it is so again each time
+                kind, seconds = connection.idle_timeout()
+                between = kind is TimeoutClass.KEEP_ALIVE
+            seat.idle = between
+            if bell.order is not NONE and self._ends_idle(seat):
                 return
             try:
-                data = connection.transport.recv_within(READ_SIZE, seconds)
+                data = recv_within(READ_SIZE, seconds)
             except TimedOut:
                 connection.expired()
                 return
             except OSError:
                 return
             seat.idle = False
-            outcome: Outcome | Conversation = arrived(child, connection, data)
+            moment.tick(time.time())
+            outcome: Outcome | Conversation = arrived(
+                child, connection, data, moment if bell.order is NONE else None
+            )
             if not isinstance(outcome, Outcome):
                 outcome = self._driver.run(connection, outcome)
-            child.flush_logs()
+            self._slot.show()
+            if child.recall is not None:
+                child.recall.show(child.process, moment)
+            self._flush()
             if outcome is Outcome.CLOSED:
                 return
 

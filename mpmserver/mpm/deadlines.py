@@ -1,9 +1,9 @@
 """When what is parked has waited long enough.
 
 Nearly all waits of one timeout class last equally long, so each (class, seconds) is a queue whose first entry is
-the next to expire: parking appends, an event takes out, both at once. The few whose time moves (MinRate gives a
-slow client more time byte by byte) share a heap with lazy deletion. `next` is never later than the earliest deadline
-and may be too early by what was taken out since: the owner then wakes up once for nothing.
+the next to expire: parking appends, an event takes out, both at once (a dict remembers its order). The few whose time
+moves (MinRate gives a slow client more time byte by byte) share a heap with lazy deletion. `next` is never later than
+the earliest deadline and may be too early by what was taken out since: the owner then wakes up once for nothing.
 
 A queue maps what is parked to its deadline; whoever parks keeps the queue that `add` returned and takes the entry out
 with `del queue[parked]`. One thread owns all of it.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import OrderedDict
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -66,7 +65,7 @@ class Deadlines:
     __slots__ = ("_moving", "_queues", "next")
 
     def __init__(self) -> None:
-        self._queues: dict[tuple[TimeoutClass, float], OrderedDict[Any, float]] = {}
+        self._queues: dict[tuple[TimeoutClass, float], dict[Any, float]] = {}
         self._moving = Moving()
         self.next = math.inf
         """Nothing expires before."""
@@ -82,25 +81,16 @@ class Deadlines:
         queue[parked] = deadline
         return queue
 
-    def renew(self, parked: Any, queue: Queue | None, kind: TimeoutClass, seconds: float, now: float) -> bool:
-        """Move what is in `queue` to its end with a new deadline; False where it belongs into another queue now."""
-        wanted = self._queues.get((kind, seconds))
-        if wanted is None or wanted is not queue:
-            return False
-        wanted[parked] = now + seconds
-        wanted.move_to_end(parked)
-        return True
-
     def add_moving(self, parked: Any, seconds: float, now: float) -> Queue:
         """Enter something whose time belongs to no class (sleep)."""
         self.next = min(self.next, now + seconds)
         self._moving.push(parked, now + seconds)
         return self._moving
 
-    def _queue(self, kind: TimeoutClass, seconds: float) -> OrderedDict[Any, float] | None:
+    def _queue(self, kind: TimeoutClass, seconds: float) -> dict[Any, float] | None:
         queue = self._queues.get((kind, seconds))
         if queue is None and seconds == int(seconds) and len(self._queues) < MOST_QUEUES:
-            queue = self._queues[kind, seconds] = OrderedDict()
+            queue = self._queues[kind, seconds] = {}
         return queue
 
     def expired(self, now: float) -> list[Any]:
@@ -108,14 +98,14 @@ class Deadlines:
         found: list[Any] = []
         earliest = math.inf
         for queue in self._queues.values():
-            while queue:
-                parked = next(iter(queue))
-                deadline = queue[parked]
+            late = len(found)
+            for parked, deadline in queue.items():
                 if deadline > now:
                     earliest = min(earliest, deadline)
                     break
-                del queue[parked]
                 found.append(parked)
+            for parked in found[late:]:
+                del queue[parked]
         moving = self._moving
         while moving.first() <= now:
             found.append(moving.pop_first())

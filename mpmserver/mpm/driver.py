@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.settings import Level
 from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, Wait, Work
-from mpmserver.serve.connection import Outcome
+from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
+    from mpmserver.core.recall.moment import Moment
     from mpmserver.serve.connection import Connection
 
 Conversation = Coroutine[Wait, Any, Outcome]
@@ -54,10 +55,15 @@ def step(
     return Outcome.CLOSED
 
 
-def arrived(child: Child, connection: Connection, data: bytes) -> Conversation | Outcome:
-    """Hand received bytes to an idle connection; its answer, a coroutine to be driven or the outcome."""
+def arrived(
+    child: Child, connection: Connection, data: bytes, moment: Moment | None = None
+) -> Conversation | Outcome:
+    """Hand received bytes to an idle connection; its answer, a coroutine to be driven or the outcome.
+
+    `moment` is this thread's; None where nothing is to be answered from memory.
+    """
     try:
-        return connection.arrived(data)
+        return connection.arrived(data, moment)
     except BaseException as failure:  # noqa: BLE001 - the one place where a coroutine's errors end
         log_failure(child, failure)
     connection.close()

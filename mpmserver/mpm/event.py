@@ -37,7 +37,7 @@ from mpmserver.mpm.spares import EVENT_WORDS, spare_threads
 from mpmserver.mpm.tuning import tune
 from mpmserver.mpm.worker import join_threads, start_threads, threaded_geometry
 from mpmserver.net.waits import Offload, Ready, TimeoutClass, Wait
-from mpmserver.serve.connection import Outcome
+from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child

@@ -21,16 +21,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mpmserver.core.recall.moment import Moment
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
-from mpmserver.mpm.driver import Stopped, arrived, log_failure, step
-from mpmserver.mpm.parking import Mailbox, Parking, Task
-from mpmserver.mpm.pollers import OutOfDescriptors, Poller
+from mpmserver.mpm.driver import Conversation, Stopped, arrived, log_failure, step
+from mpmserver.mpm.parking import Mailbox, Parking, Task, Watch
+from mpmserver.mpm.pollers import READ, OutOfDescriptors, Poller
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, TimeoutClass, Wait, Work
-from mpmserver.serve.connection import READ_SIZE, Outcome
+from mpmserver.serve.connection import READ_SIZE
+from mpmserver.serve.outcome import IDLE, Outcome
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 ACCEPT_BATCH = 8
 """Connections that one wake-up takes from one listener: enough to save polls, few enough to leave some to others."""
+FEW_EVENTS = 16
 SETTLE_SECONDS = 1.0
 """So long without an event, and there is time to collect garbage and to bring the process title up to date."""
 
@@ -76,6 +79,10 @@ class Loop:
         self._masks: dict[int, int] = {}
         """The present events by descriptor, made when the first task with several of them asks."""
         self._masks_turn = -1
+        self._moment: Moment | None = Moment()
+        """The present one; None when nothing is to be answered from memory any more."""
+        self._watches = None if child.recall is None else child.recall.watches
+        """Who hears of changed files."""
         self._settled = True
         """Nothing has happened since the last time that nothing happened for SETTLE_SECONDS."""
         self._accepting = False
@@ -92,6 +99,8 @@ class Loop:
             self.parking.watch(fd, self._rung)
         self.parking.watch(self._bell.leave_fd, self._rung)
         self.parking.watch(self.mail.fd, self._mail)
+        if self._watches is not None:
+            self.parking.watch(self._watches.fd, self._nothing)
         self._choose_listening()
         self.child.ready()
         while self._obeyed is Order.NONE or (self.open and self._obeyed is Order.LEAVE):
@@ -101,16 +110,11 @@ class Loop:
         parking = self.parking
         events = self.poller.wait(self._patience())
         parking.turn += 1
-        for fd, mask in events:
-            parked = parking.table[fd]
-            if parked is None:
-                parking.strays(fd)
-            elif type(parked) is Task:
-                self._ready(parked, fd, events)
-            elif callable(parked):
-                parked(fd, mask)
-            else:
-                self._awake(parked)
+        parking.now = time.monotonic()
+        if self._moment is not None:
+            self._moment.tick(time.time())
+            self._hear_of_changes(events)
+        self._dispatch(events)
         for _each in range(len(self._queued)):
             self.resume(self._queued.popleft())
         now = time.monotonic()
@@ -128,6 +132,21 @@ class Loop:
         elif not self._settled:
             self._settle()
         self.child.flush_logs()
+
+    def _dispatch(self, events: list[tuple[int, int]]) -> None:
+        """Give each event to whom it is for."""
+        table = self.parking.table
+        for fd, mask in events:
+            parked = table[fd]
+            kind = type(parked)
+            if kind is Task:
+                self._ready(parked, fd, events)
+            elif kind is Watch:
+                parked.call(fd, mask)
+            elif parked is None:
+                self.parking.strays(fd)
+            else:
+                self._awake(parked)
 
     def _patience(self) -> float | None:
         """Seconds to wait for events at most."""
@@ -160,7 +179,8 @@ class Loop:
                 return
             self.open += 1
             try:
-                self.parking.adopt(connection)
+                self.parking.enter(connection)
+                self._begin(connection)
             except OutOfDescriptors as error:
                 self._close(connection)
                 self.child.site.main.log(Level.ERROR, "core", error.args[1])
@@ -170,19 +190,52 @@ class Loop:
                 self._bell.give(Order.LEAVE)
                 return
 
+    def _hear_of_changes(self, events: list[tuple[int, int]]) -> None:
+        """Before anything is answered, forget what the kernel says has changed.
+
+        A change is in an epoll's list before a request that was sent after it, but for one case: sockets that are still
+        listed from the last time are asked anew while the list is read. That takes a long list, so then we look.
+        """
+        watches = self._watches
+        if watches is not None and (
+            len(events) > FEW_EVENTS or (watches.fd, READ) in events or not self.poller.in_order
+        ):
+            watches.read()
+
+    def _nothing(self, fd: int, mask: int) -> None:
+        """Changes have been heard of before the events of this turn."""
+
+    def _begin(self, connection: Connection) -> None:
+        """A connection has been accepted. As a rule its first request has come with it (AcceptFilter)."""
+        try:
+            data = connection.transport.recv_now(READ_SIZE)
+        except OSError:
+            data = b""
+        if data is None:
+            self.parking.idle(connection)
+        else:
+            self._go_on(connection, arrived(self.child, connection, data, self._moment))
+
     def _awake(self, connection: Connection) -> None:
-        """Bytes have come, or the end of the stream, on an idle connection."""
+        """Bytes have come, or the end of the stream, on an idle connection; a reset counts as that."""
         try:
             data = connection.transport.recv_now(READ_SIZE)
         except OSError:
             data = b""
         if data is None:
             return
-        answered = arrived(self.child, connection, data)
-        if answered is Outcome.IDLE and self._obeyed is Order.NONE:
-            self.parking.renew(connection)
+        answered = arrived(self.child, connection, data, self._moment)
+        if answered is IDLE and self._moment is not None:
+            if connection.renewed:
+                connection.renewed = self.parking.now
+            else:
+                self.parking.renew(connection)
             return
         self.parking.unpark(connection)
+        self._go_on(connection, answered)
+
+    def _go_on(self, connection: Connection, answered: Conversation | Outcome) -> None:
+        """Do what is to be done next for a connection that is not parked."""
         if isinstance(answered, Outcome):
             self._finish(connection, answered)
             return
@@ -299,6 +352,7 @@ class Loop:
 
     def _obey(self, order: Order) -> None:
         self._obeyed = order
+        self._moment = None
         if self._accepting:
             for fd in self._listeners:
                 self.parking.unwatch(fd)
@@ -339,6 +393,10 @@ class Loop:
         gc.collect()
 
     def _report(self, now: float) -> None:
+        """Bring the scoreboard up to date, and now and then the process title."""
+        self.slot.show()
+        if self._moment is not None and self.child.recall is not None:
+            self.child.recall.show(self.child.process, self._moment)
         counts = self.parking.counts
         present = (
             self.open, counts[TimeoutClass.WRITE], counts[TimeoutClass.KEEP_ALIVE], counts[TimeoutClass.LINGER],
@@ -377,3 +435,4 @@ class Loop:
     def _returned(self, task: Task, answer: Any, error: BaseException | None) -> None:
         self.away.discard(task)
         self.resume(task, answer, error)
+

@@ -1,6 +1,6 @@
 """The parking lot: who waits for which descriptor, and until when.
 
-An idle connection is parked as it is, a suspended coroutine as a `Task`, the loop's own descriptors as functions.
+An idle connection is parked as it is, a suspended coroutine as a `Task`, the loop's own descriptors as `Watch`es.
 Three lists indexed by descriptor say everything: who is parked there, which events the poller has been asked for, and
 the queue that holds the deadline.
 
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpmserver.mpm.deadlines import Deadlines, Queue
 from mpmserver.mpm.driver import Conversation, masks_of
-from mpmserver.mpm.pollers import READ, Poller
+from mpmserver.mpm.pollers import READ, Poller, out_of_descriptors
 from mpmserver.net.waits import Ready, Sleep, TimeoutClass
 
 if TYPE_CHECKING:
@@ -39,8 +39,16 @@ if TYPE_CHECKING:
 UNARMED = -1
 """The poller has not been asked for this descriptor; 0 is a wait for errors and hang-ups alone."""
 
-Watch = Callable[[int, int], None]
-"""Called with (descriptor, mask) for the loop's own descriptors."""
+Call = Callable[[int, int], None]
+
+
+class Watch:
+    """One of the loop's own descriptors: `call` is called with (descriptor, mask)."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
 
 
 class Task:
@@ -65,12 +73,12 @@ class Task:
 class Parking:
     """See the module's docstring."""
 
-    __slots__ = ("_armed", "_kinds", "_poller", "_queues", "_tasks", "counts", "deadlines", "table", "turn")
+    __slots__ = ("_armed", "_kinds", "_poller", "_queues", "_tasks", "counts", "deadlines", "now", "table", "turn")
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self.table: list[Any] = [None] * 256
-        """By descriptor: a Connection, a Task, a Watch function, or None."""
+        """By descriptor: a Connection, a Task, a Watch, or None."""
         self._armed: list[int] = [UNARMED] * 256
         self._kinds = [TimeoutClass.HEAD] * 256
         self._queues: list[Queue | None] = [None] * 256
@@ -80,20 +88,22 @@ class Parking:
         """How many are parked in each timeout class."""
         self.turn = 0
         """The number of the present wake-up; the loop counts it."""
+        self.now = 0.0
+        """The time of the present wake-up (time.monotonic), the loop's as well."""
 
     # The loop's own descriptors
 
-    def watch(self, fd: int, function: Watch) -> None:
-        """Call `function` whenever `fd` is readable."""
+    def watch(self, fd: int, call: Call) -> None:
+        """Call `call` whenever `fd` is readable."""
         self._reach(fd)
-        self.table[fd] = function
+        self.table[fd] = Watch(call)
         self._armed[fd] = READ
         self._poller.register(fd, READ)
 
-    def watch_listener(self, fd: int, function: Watch) -> None:
+    def watch_listener(self, fd: int, call: Call) -> None:
         """The same for a listening socket."""
         self._reach(fd)
-        self.table[fd] = function
+        self.table[fd] = Watch(call)
         self._armed[fd] = READ
         self._poller.listen(fd)
 
@@ -105,14 +115,17 @@ class Parking:
 
     # Connections
 
-    def adopt(self, connection: Connection) -> None:
-        """Park a connection that has just been accepted. Raises OutOfDescriptors."""
+    def enter(self, connection: Connection) -> None:
+        """Make room for a connection that has just been accepted: nothing is known of its number yet.
+
+        Raises OutOfDescriptors.
+        """
         fd = connection.fd
+        if fd >= self._poller.most:
+            raise out_of_descriptors(fd)
         self._reach(fd)
         self.table[fd] = None
-        self._poller.register(fd, READ)
-        self._armed[fd] = READ
-        self.idle(connection)
+        self._armed[fd] = UNARMED
 
     def idle(self, connection: Connection) -> None:
         """Park a connection that waits for its next request."""
@@ -124,14 +137,16 @@ class Parking:
         self._queues[fd] = self.deadlines.add(connection, kind, seconds, time.monotonic())
         self._kinds[fd] = kind
         self.counts[kind] += 1
+        connection.renewed = self.now if kind is TimeoutClass.KEEP_ALIVE else 0.0
 
     def renew(self, connection: Connection) -> None:
-        """Give a parked connection that was answered in place its full time for the next request."""
-        fd = connection.fd
-        kind, seconds = connection.idle_timeout()
-        if not self.deadlines.renew(connection, self._queues[fd], kind, seconds, time.monotonic()):
-            self.unpark(connection)
-            self.idle(connection)
+        """Give a parked connection that was answered in place its full time for the next request.
+
+        Between two requests (`connection.renewed` is a time) the loop just notes the present one there: how long is left
+        is found out when the first deadline comes. This is for the first request, which has a time of its own.
+        """
+        self.unpark(connection)
+        self.idle(connection)
 
     def unpark(self, connection: Connection) -> None:
         """Take an idle connection out; its descriptor stays registered."""
@@ -224,14 +239,22 @@ class Parking:
                 if parked in self._tasks:
                     self.take(parked)
                     yield parked
-            elif self.table[parked.fd] is parked:
+            elif self.table[parked.fd] is parked and not self._goes_on(parked, now):
                 self.unpark(parked)
                 yield parked
 
+    def _goes_on(self, connection: Connection, now: float) -> bool:
+        """Whether a connection whose deadline has come was renewed since it was entered; it is entered anew then."""
+        left = connection.renewed + connection.idle_timeout()[1] - now
+        if left <= 0:
+            return False
+        self._queues[connection.fd] = self.deadlines.add_moving(connection, left, now)
+        return True
+
     def idle_connections(self) -> list[Connection]:
         """All parked connections that wait for a request."""
-        others = (Task, type(None))
-        return [parked for parked in self.table if not isinstance(parked, others) and not callable(parked)]
+        others = (Task, Watch, type(None))
+        return [parked for parked in self.table if not isinstance(parked, others)]
 
     def tasks(self) -> list[Task]:
         """All parked coroutines."""

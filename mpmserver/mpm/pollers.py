@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import math
 import select
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,10 +30,24 @@ class OutOfDescriptors(OSError):
     """This poller can't wait for so high a descriptor."""
 
 
+def out_of_descriptors(fd: int) -> OutOfDescriptors:
+    """The error of a descriptor that select() can't wait for."""
+    return OutOfDescriptors(
+        errno.EMFILE,
+        f"Multiplexer select is out of descriptors: it can wait for those below {FD_SETSIZE} only, this is"
+        f" {fd}; use Multiplexer epoll or poll",
+    )
+
+
 class Poller(Protocol):
     """What the parking lot asks of a multiplexer."""
 
     sees_hangups: bool
+    in_order: bool
+    """Whether what became ready first is never reported later than what became ready behind it."""
+
+    most: int
+    """Descriptors below this one can be waited for."""
 
     def listen(self, fd: int) -> None:
         """Wait for a listening socket; where it can be, a connection wakes only one process of all that wait."""
@@ -61,6 +76,8 @@ class Epoll:
 
     __slots__ = ("_epoll", "close", "wait")
     sees_hangups = True
+    in_order = True
+    most = sys.maxsize
 
     def __init__(self) -> None:
         epoll = self._epoll = select.epoll()
@@ -98,6 +115,8 @@ class Poll:
 
     __slots__ = ("_poll", "modify", "register")
     sees_hangups = True
+    in_order = False
+    most = sys.maxsize
 
     def __init__(self) -> None:
         poll = self._poll = select.poll()
@@ -131,6 +150,8 @@ class Select:
 
     __slots__ = ("_reads", "_writes")
     sees_hangups = False
+    in_order = False
+    most = FD_SETSIZE
 
     def __init__(self) -> None:
         self._reads: set[int] = set()
@@ -141,11 +162,7 @@ class Select:
 
     def register(self, fd: int, mask: int) -> None:
         if fd >= FD_SETSIZE:
-            raise OutOfDescriptors(
-                errno.EMFILE,
-                f"Multiplexer select is out of descriptors: it can wait for those below {FD_SETSIZE} only, this is"
-                f" {fd}; use Multiplexer epoll or poll",
-            )
+            raise out_of_descriptors(fd)
         (self._reads.add if mask & READ else self._reads.discard)(fd)
         (self._writes.add if mask & WRITE else self._writes.discard)(fd)
 

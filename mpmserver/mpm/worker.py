@@ -1,11 +1,13 @@
 """worker: a thread for each connection, in a number of processes. Threads block in the kernel for what they wait for.
 
-Each thread accepts for itself (there is no listener that hands sockets over). The main thread starts the others and
-waits for them.
+Each thread accepts for itself (there is no listener that hands sockets over). The main thread starts the others, waits
+for them, and writes the logs meanwhile: a thread that writes gives the interpreter up, and where many wait for it, that
+costs more than an answer. So they ask for it (`LogWriter`), and one write is for all who have asked.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 import time
@@ -32,6 +34,8 @@ SWITCH_INTERVAL = 0.01
 """Seconds. Threads give the interpreter up by themselves at each system call; forcing them to earlier, in the middle
 of a request, was measured to cost throughput. Longer would let one busy thread hold up all others too long."""
 TITLE_SECONDS = 1.0
+LOG_SECONDS = 0.01
+"""How long the first line of a log waits for others."""
 STOP_SECONDS = 2.0
 """How long threads have for their clean-ups when the process stops at once."""
 
@@ -60,26 +64,65 @@ class Worker(MPM):
         bell = Bell(child)
         acceptor = Acceptor(child, blocking=True)
         quota = Quota(settings.max_connections_per_child)
+        writer = LogWriter(child)
         workers = [
-            BlockingThread(child, listeners, bell, acceptor, quota, number)
+            BlockingThread(child, listeners, bell, acceptor, quota, number, writer.ask)
             for number in range(settings.threads_per_child or 1)
         ]
         start_watching(bell, tuple(worker.seat for worker in workers), listeners)
         threads = start_threads([worker.run for worker in workers], settings.thread_stack_size)
         child.ready()
-        _wait_to_leave(child, bell, [worker.seat for worker in workers])
+        _wait_to_leave(child, bell, writer, [worker.seat for worker in workers])
+        writer.leave()
         join_threads(threads, bell)
 
 
-def _wait_to_leave(child: Child, bell: Bell, seats: Sequence[Seat]) -> None:
-    """Keep the process title up to date until the bell rings."""
+class LogWriter:
+    """Has the logs of many threads written by one of them."""
+
+    __slots__ = ("_asked", "_child", "_there", "fd")
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._asked = False
+        self._there = True
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Readable when somebody has asked: then `write` is to be called."""
+
+    def ask(self) -> None:
+        """There may be something to write; for any thread."""
+        if not self._there:
+            self._child.flush_logs()
+        elif not self._asked:
+            self._asked = True
+            os.eventfd_write(self.fd, 1)
+
+    def write(self) -> None:
+        """Write what there is, and what comes within LOG_SECONDS."""
+        os.eventfd_read(self.fd)
+        time.sleep(LOG_SECONDS)
+        self._asked = False  # before the writing: who finds that somebody else has asked may rely on it
+        self._child.flush_logs()
+
+    def leave(self) -> None:
+        """Nobody will call `write` any more: each thread writes for itself."""
+        self._there = False
+        self._child.flush_logs()
+
+
+def _wait_to_leave(child: Child, bell: Bell, writer: LogWriter, seats: Sequence[Seat]) -> None:
+    """Write the logs, and keep the process title up to date, until the bell rings."""
     poll = select.poll()
     poll.register(bell.leave_fd, select.POLLIN)
-    shown = 0
-    while not poll.poll(TITLE_SECONDS * 1000):
+    poll.register(writer.fd, select.POLLIN)
+    shown, next_title = 0, 0.0
+    while bell.order is Order.NONE:
+        if (writer.fd, select.POLLIN) in poll.poll(TITLE_SECONDS * 1000):
+            writer.write()
+        now = time.monotonic()
         busy = sum(seat.connection is not None for seat in seats)
-        if busy != shown:
-            shown = busy
+        if busy != shown and now >= next_title:
+            shown, next_title = busy, now + TITLE_SECONDS
             child.show_busy(busy)
 
 

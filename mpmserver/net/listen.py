@@ -15,8 +15,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 DEFERRING_PROTOCOLS: Mapping[str, str] = {"http": "data", "https": "data"}
 """AcceptFilter of the protocols for which nothing is configured."""
@@ -80,14 +81,19 @@ class ListenOptions:
 class Listener:
     """An open listening socket with the address it is bound to; `protocol` is as in ListenAddress."""
 
-    __slots__ = ("address", "fd", "port", "protocol", "socket", "wildcard")
+    __slots__ = ("accept", "address", "family", "fd", "local", "port", "protocol", "socket", "wildcard")
 
     def __init__(self, sock: socket.socket, protocol: str = "http") -> None:
         name = sock.getsockname()
         self.socket = sock
+        self.accept: Callable[[], tuple[int, Any]] = sock._accept  # type: ignore[attr-defined]
+        """The system call: (descriptor, remote address), without an object of Python's for the connection."""
         self.fd = sock.fileno()
+        self.family = int(sock.family)
         self.address: str = name[0]
         self.port: int = name[1]
+        self.local = self.address, self.port
+        """The local address of all that it accepts, unless it is a wildcard."""
         self.protocol = protocol
         self.wildcard = self.address in ("::", "0.0.0.0")
         """Every interface: an accepted socket has to be asked which address it was reached by."""

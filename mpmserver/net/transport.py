@@ -14,13 +14,20 @@ import contextlib
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Protocol
 
-from mpmserver.net.waits import TimedOut, TimeoutClass, offload, readable, writable
+from mpmserver.net.waits import TimedOut, TimeoutClass, offload, readable, sleep, writable
 
-_NO_SIGNAL = socket.MSG_NOSIGNAL
-_MORE = socket.MSG_MORE | socket.MSG_NOSIGNAL
+# Plain numbers: the socket module's flags are enums, which cost more to combine and to pass than a call of the kernel.
+_NO_SIGNAL = int(socket.MSG_NOSIGNAL)
+_MORE = int(socket.MSG_MORE | socket.MSG_NOSIGNAL)
+_NOW = int(socket.MSG_DONTWAIT)
+_SEND_NOW = int(socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
 SENDFILE_CHUNK = 1 << 20
+"""The loops ask for so much whether it is in memory, then send it."""
+SENDFILE_TURN = 2 << 20
+"""So much of a file a loop sends in a row to a client that takes it as fast."""
 READ_AHEAD = 1 << 17
 
 
@@ -65,18 +72,19 @@ class PlainTransport:
 
     __slots__ = ("_receive_seconds", "_send_seconds", "blocking", "fd", "sent", "socket")
 
-    def __init__(self, sock: socket.socket, blocking: bool) -> None:
+    def __init__(self, sock: socket.SocketType, blocking: bool) -> None:
         self.socket = sock
         self.fd = sock.fileno()
         self.blocking = blocking
         self.sent = 0
         self._receive_seconds = -1.0
         self._send_seconds = -1.0
-        sock.setblocking(blocking)
+        if not blocking:
+            sock.setblocking(False)  # a new socket blocks
 
     def recv_now(self, count: int) -> bytes | None:
         try:
-            return self.socket.recv(count, socket.MSG_DONTWAIT)
+            return self.socket.recv(count, _NOW)
         except BlockingIOError:
             return None
 
@@ -101,27 +109,41 @@ class PlainTransport:
                 await readable(self.fd, kind, seconds)
 
     async def send(self, pieces: list[bytes], seconds: float, more: bool = False) -> int:
-        total = sum(map(len, pieces))
         flags = _MORE if more else _NO_SIGNAL
         if self.blocking:
             self._keep_send_time(seconds)
-        rest: list[bytes | memoryview] = list(pieces)
-        missing = total
+        total = sum(map(len, pieces))
+        if not total:
+            return 0
+        try:
+            sent = self.socket.sendmsg(pieces, (), flags)
+        except BlockingIOError:
+            if self.blocking:
+                raise TimedOut(TimeoutClass.WRITE) from None
+            sent = 0
+        self.sent += sent
+        if sent != total:
+            await self._send_rest(_after(pieces, sent), total - sent, flags, seconds)
+        return total
+
+    async def _send_rest(self, rest: list[bytes | memoryview], missing: int, flags: int, seconds: float) -> None:
+        """Send what the kernel has not taken at once; a loop need not ask again whether it is full."""
         while missing:
+            if not self.blocking:
+                await writable(self.fd, TimeoutClass.WRITE, seconds)
             try:
                 sent = self.socket.sendmsg(rest, (), flags)
             except BlockingIOError:
-                await self._wait_to_write(seconds)
+                if self.blocking:
+                    raise TimedOut(TimeoutClass.WRITE) from None
                 continue
             missing -= sent
             self.sent += sent
-            if missing:
-                rest = _after(rest, sent)
-        return total
+            rest = _after(rest, sent)
 
     def send_now(self, data: bytes | memoryview) -> int:
         try:
-            sent = self.socket.send(data, _NO_SIGNAL | socket.MSG_DONTWAIT)
+            sent = self.socket.send(data, _SEND_NOW)
         except BlockingIOError:
             return 0
         self.sent += sent
@@ -129,18 +151,39 @@ class PlainTransport:
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         if self.blocking:
-            self._keep_send_time(seconds)
+            return self._sendfile_blocking(fd, offset, count, seconds)
         done = warm = 0
+        turn = SENDFILE_TURN
         while done < count:
             if done >= warm:
+                if done >= turn:  # this client takes all at once: the others wait for their turn
+                    turn = done + SENDFILE_TURN
+                    await sleep(0)
                 warm = done + min(count - done, SENDFILE_CHUNK)
-                if not self.blocking and _is_cold(fd, offset + done):
+                if _is_cold(fd, offset + done):
                     await offload(_read_ahead, fd, offset + done, warm - done)
+            asked = warm - done
             try:
-                sent = os.sendfile(self.fd, fd, offset + done, warm - done)
+                sent = os.sendfile(self.fd, fd, offset + done, asked)
             except BlockingIOError:
-                await self._wait_to_write(seconds)
+                await writable(self.fd, TimeoutClass.WRITE, seconds)
                 continue
+            if not sent:
+                break
+            done += sent
+            self.sent += sent
+            if sent < asked:  # the kernel has no more room, or the file has become shorter
+                await writable(self.fd, TimeoutClass.WRITE, seconds)
+        return done
+
+    def _sendfile_blocking(self, fd: int, offset: int, count: int, seconds: float) -> int:
+        self._keep_send_time(seconds)
+        done = 0
+        while done < count:
+            try:
+                sent = os.sendfile(self.fd, fd, offset + done, count - done)
+            except BlockingIOError:
+                raise TimedOut(TimeoutClass.WRITE) from None
             if not sent:
                 break
             done += sent
@@ -157,11 +200,6 @@ class PlainTransport:
 
     def close(self) -> None:
         self.socket.close()
-
-    async def _wait_to_write(self, seconds: float) -> None:
-        if self.blocking:
-            raise TimedOut(TimeoutClass.WRITE)
-        await writable(self.fd, TimeoutClass.WRITE, seconds)
 
     def _keep_receive_time(self, seconds: float) -> None:
         if seconds != self._receive_seconds:
@@ -201,7 +239,7 @@ def _timeval(seconds: float) -> bytes:
     return struct.pack("@ll", *divmod(micros, 1_000_000))
 
 
-def _after(pieces: list[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
+def _after(pieces: Sequence[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
     """What of `pieces` is left when their first `sent` bytes are gone."""
     for index, piece in enumerate(pieces):
         if sent < len(piece):

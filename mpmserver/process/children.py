@@ -21,6 +21,7 @@ from typing import Final
 
 from mpmserver.core.child import Child
 from mpmserver.core.logs import LogSink
+from mpmserver.core.recall.memory import begin as begin_recall
 from mpmserver.core.scoreboard import STARTING, Scoreboard
 from mpmserver.core.settings import Level
 from mpmserver.core.site import Site
@@ -110,6 +111,8 @@ class Forge:
         for module in self.site.modules:
             if module.child_init is not None:
                 module.child_init(child)
+        processes = self.mpm.geometry(self.site.configuration).processes
+        self.world.recall = child.recall = begin_recall(self.site, processes, self.mpm.blocking)
         try:
             self.mpm.serve(child, child.listeners)
         finally:

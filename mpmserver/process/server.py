@@ -32,6 +32,7 @@ from mpmserver.process import check, daemon, handover, pidfile, user
 from mpmserver.process.check import End
 from mpmserver.process.children import PARENT_SIGNALS, Forge
 from mpmserver.process.command import Command
+from mpmserver.process.descriptors import allow_many
 from mpmserver.process.generation import Generation, Remnant
 from mpmserver.process.loading import compile_world, log_warnings
 from mpmserver.process.parent import Parent
@@ -201,10 +202,10 @@ def serve(parts: Parts, command: Command) -> int:
     """Supervise until the server is stopped, or hand over to a new image (then this doesn't return)."""
     forge = parts.generation.forge
     title_master(command.name, command.file, parts.loaded.mpm.name)
+    allow_many()
+    share_memory()
     if command.one_process:
         return _serve_alone(parts)
-    gc.collect()
-    gc.freeze()
     parent = Parent(parts.generation, parts.inherited.remnants, parts.opener.pipes, command, parts.pid_path)
     parent.other_programs = parts.inherited.ending_programs | {program.pid for program in parts.opener.programs}
     if not parts.inherited.graceful:
@@ -218,6 +219,16 @@ def serve(parts: Parts, command: Command) -> int:
     _clean_up(parts, parent.other_programs)
     forge.scoreboard.close()
     return 1 if end is End.FATAL else 0
+
+
+def share_memory() -> None:
+    """Before any fork: what is there now will be shared with the children for as long as nobody writes to it.
+
+    So no collection visits it any more, and none has before: garbage that was collected would leave holes between what
+    stays, and whatever a child put there would cost it a page of its own.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def _serve_alone(parts: Parts) -> int:

@@ -12,6 +12,7 @@ source of this file, as the older image knew it, is in the memory file that the 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ State = dict[str, Any]
 
 
 def main() -> NoReturn:
+    gc.disable()  # until `process.server.serve` has set apart what children share
     state = json.loads(read_all(int(sys.argv[1])))
     state["state_fd"], state["stub_fd"] = int(sys.argv[1]), int(sys.argv[2])
     for fd in descriptors(state):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.exchange import Exchange
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.framing import NoBody
+from mpmserver.http.framing import NO_BODY
 from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
 from mpmserver.http.text import path_text
@@ -23,18 +23,22 @@ _PROTOCOL = re.compile(r"HTTP/([0-9])\.([0-9])")
 
 def open_exchange(connection: Connection, request: Request) -> Exchange:
     """Return the Exchange of a request; raises HTTPError 400 where its Host fits no virtual host strictly."""
+    uri = request.uri
     try:
-        server = connection.hosts.choose(request.host, request.uri.path_raw)
+        server = connection.hosts.choose(request.host, uri.path_raw)
     except HTTPError as error:
         error.request_line, error.method, error.target = request.request_line, request.method, request.target
         error.protocol, error.headers_in, error.uri = request.protocol, request.headers, request.uri
         raise
-    body = request_body(connection, request)
-    x = Exchange(request, connection.peer, server, body, connection.world)
-    if isinstance(body, ConnectionBody):
-        body.exchange = x
-    x.uri = request.uri.path_raw
-    x.args = request.uri.query
+    if request.framing is NO_BODY:
+        x = Exchange(request, connection.peer, server, NO_REQUEST_BODY, connection.world)
+    else:
+        body = request_body(connection, request)
+        x = Exchange(request, connection.peer, server, body, connection.world)
+        if isinstance(body, ConnectionBody):
+            body.exchange = x
+    x.uri = uri.path_raw
+    x.args = uri.query
     x.hostname = request.host
     x.port = request.port
     return x
@@ -64,7 +68,7 @@ def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:
         keep_alive=False,
         keep_alive_asked=False,
         expect_continue=False,
-        framing=NoBody(),
+        framing=NO_BODY,
     )
     x = Exchange(request, connection.peer, server, NO_REQUEST_BODY, connection.world)
     x.uri, x.args, x.hostname = uri.path_raw, uri.query, error.host

@@ -19,7 +19,6 @@ left; then the coroutine ends and the connection is idle.
 
 from __future__ import annotations
 
-import enum
 import time
 import traceback
 from collections.abc import Coroutine
@@ -40,24 +39,21 @@ from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
 from mpmserver.serve.begin import failed_exchange, open_exchange
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import ConnectionBody
+from mpmserver.serve.outcome import Outcome
 from mpmserver.serve.output import Sender
+from mpmserver.serve.recalled import recalled, recalled_resource
 
 if TYPE_CHECKING:
+    from mpmserver.core.recall.moment import Moment
     from mpmserver.core.vhost import AddressHosts
     from mpmserver.core.world import World
 
-READ_SIZE = 65536
+READ_SIZE = 16384
+"""Bytes taken at once of what may be heads. Above 64 KiB the allocator would tidy up behind each of them."""
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 2.0
 TURN = 32
 """So many pipelined requests are answered in a row, then the connection queues behind the others."""
-
-
-class Outcome(enum.Enum):
-    """What has become of a connection when its coroutine ends."""
-
-    IDLE = enum.auto()
-    CLOSED = enum.auto()
 
 
 Step = Coroutine[Any, Any, Outcome] | Outcome
@@ -67,32 +63,39 @@ class Connection:
     """See the module's docstring."""
 
     __slots__ = (
-        "_deadline", "_logged", "_logged_out", "_prefaces", "buffer", "fd", "hosts", "listener", "peer", "received",
-        "transport", "worker", "world",
+        "_logged", "_prefaces", "buffer", "fd", "head_deadline", "hosts", "logged_out", "parting", "peer", "received",
+        "renewed", "shelf", "transport", "worker", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
         self.world = world
         self.transport = transport
         self.fd = transport.fd
-        self.listener = listener
         self.peer = peer
         self.worker = worker
         """The scoreboard entry of the thread that drives this connection; the MPM sets it when that changes."""
         self.hosts: AddressHosts = world.hosts.for_address(*peer.local)
+        self.shelf = None if world.recall is None else world.recall.shelf(peer.local)
+        """What is remembered for the address that it came to."""
+        self.parting = False
+        """The client has said that nothing follows the request that was answered last."""
+        self.renewed = 0.0
+        """When it was answered last while it stayed parked (the parking lot's clock)."""
         self.buffer = bytearray()
         self.received = 0
         self._logged = 0
         """How many of the received bytes belong to requests that have been logged (%I)."""
-        self._logged_out = 0
+        self.logged_out = 0
         """The same of the bytes sent (%O)."""
-        self._deadline: HeadDeadline | None = None
+        self.head_deadline: HeadDeadline | None = None
         self._prefaces: list[Preface] | None = None
         """What must come before the first request; None where nothing must, or has come."""
         worker.connected()
         if world.pre_connection:
             found = (hook(peer, self.log) for hook in world.pre_connection)
             self._prefaces = [preface for preface in found if preface is not None] or None
+            if self._prefaces is not None:
+                self.shelf = None  # what comes first is no head
 
     @property
     def stopping(self) -> bool:
@@ -113,21 +116,40 @@ class Connection:
 
     def deadline(self) -> HeadDeadline:
         """The clock of the head that is being received."""
-        if self._deadline is None:
-            self._deadline = HeadDeadline(self.first_server)
-        return self._deadline
+        if self.head_deadline is None:
+            self.head_deadline = HeadDeadline(self.first_server)
+        return self.head_deadline
 
-    def arrived(self, data: bytes) -> Step:
-        """Bytes were received while the connection was idle; b"" is the end of the stream."""
+    def arrived(self, data: bytes, moment: Moment | None = None) -> Step:
+        """Bytes were received while the connection was idle; b"" is the end of the stream.
+
+        `moment` is the present one of this thread; without it nothing is answered from memory.
+        """
         if not data:
             for preface in self._prefaces or ():
                 preface.cut_short()
             self.close()
             return Outcome.CLOSED
-        self.buffer += data
+        request = None
+        shelf = self.shelf
+        if shelf is not None and moment is not None:
+            kept = shelf.heads.get(data)
+            if kept is not None:
+                step = recalled(self, kept, data, moment)
+                if step is not None:
+                    shelf.recall.hits += 1
+                    return step
+            elif shelf.resources:
+                found = recalled_resource(self, shelf, data, moment)
+                if isinstance(found, Request):
+                    request = found
+                elif found is not None:
+                    return found
         self.received += len(data)
+        if request is None:
+            self.buffer += data
         self.worker.busy(READING)
-        return self.serve()
+        return self.serve(request, data)
 
     def expired(self) -> None:
         """No byte came in time."""
@@ -169,8 +191,11 @@ class Connection:
         """How long a wait for more of a request's body may last."""
         return self.deadline().body_wait(self.received)
 
-    async def serve(self) -> Outcome:
-        """Answer the requests whose bytes have arrived; the coroutine that MPMs drive."""
+    async def serve(self, request: Request | None = None, head: bytes = b"") -> Outcome:
+        """Answer the requests whose bytes have arrived; the coroutine that MPMs drive.
+
+        `request` is the first of them where its `head` has been parsed already.
+        """
         try:
             if self._prefaces is not None and not await self._take_prefaces():
                 return await self._leave()
@@ -179,8 +204,9 @@ class Connection:
                 answered += 1
                 if answered % TURN == 0:
                     await sleep(0)
-                if not await self._one_request():
+                if not await self._one_request(request, head):
                     return await self._leave()
+                request = None
                 if not self.buffer:
                     self.worker.busy(KEEPALIVE)
                     return Outcome.IDLE
@@ -224,24 +250,35 @@ class Connection:
         except OSError:
             return b""
 
-    async def _one_request(self) -> bool:
-        """Read a head and answer it; False where the connection is to be closed."""
+    async def _one_request(self, request: Request | None, head: bytes) -> bool:
+        """Read a head, unless the `request` has been parsed, and answer it; False where the connection must close."""
         started = time.perf_counter_ns()
         try:
-            request = await self._read_head()
             if request is None:
-                return False
+                head = await self._read_head()
+                if not head:
+                    return False
+                request = parse_head(head, self.hosts.default.head_limits)
             x = open_exchange(self, request)
         except HTTPError as error:
             return await self._refuse(error)
-        self._deadline = None
+        self.head_deadline = None
+        if self.shelf is not None:
+            x.memo = memo = self.shelf.recall.memo(request, x.server)
+            if memo is not None:
+                x.files = memo.looks
         try:
             last = await deliverable(await answer(x, self._show))
         except BaseException as error:
             x.notes["send-error"], x.keep_alive = error, False
             self._log(x, started)
             raise
-        return await self._finish(x, last, started)
+        keep = await self._finish(x, last, started)
+        self.parting = not request.keep_alive and not request.has_body
+        if x.memo is not None and self.shelf is not None:
+            self.shelf.recall.offer(self.shelf, x, last, head, keep)
+        x.release()
+        return keep
 
     def _show(self, x: Exchange) -> None:
         """Have the scoreboard show a request, from the client that POST_READ has found it to come from."""
@@ -289,9 +326,10 @@ class Connection:
         used = self.received - len(self.buffer)
         first.bytes_in, self._logged = used - self._logged, used
         sent = self.transport.sent
-        out, self._logged_out = sent - self._logged_out, sent
+        out, self.logged_out = sent - self.logged_out, sent
         end = _end_of_chain(last)
         first.last, end.bytes_out = end, out
+        first.request.headers.asked = None  # what the log asks for decides nothing
         first.keep_alive = end.keep_alive = last.keep_alive
         if "send-error" in last.notes:
             end.notes["send-error"] = last.notes["send-error"]
@@ -303,8 +341,8 @@ class Connection:
         first.finish()
         self.worker.done(out, elapsed)
 
-    async def _read_head(self) -> Request | None:
-        """Return the next request, None where the client closed or said nothing in time."""
+    async def _read_head(self) -> bytes:
+        """Return the next head, nothing where the client closed or said nothing in time."""
         limits = self.hosts.default.head_limits
         buffer = self.buffer
         seen = 0
@@ -313,7 +351,7 @@ class Connection:
             if end >= 0:
                 head = bytes(buffer[:end])
                 del buffer[:end]
-                return parse_head(head, limits)
+                return head
             check_partial(buffer, limits)
             seen = len(buffer)
             blank = skip_blank_lines(buffer, limits.strict) == seen
@@ -321,11 +359,12 @@ class Connection:
                 data = await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
             except TimedOut:
                 self._too_slow()
-                return None
+                return b""
             except OSError:
                 data = b""  # reset: what there is of the request is logged all the same, as in Apache
             if not data:
-                return self._cut_short(blank)
+                self._cut_short(blank)
+                return b""
             buffer += data
             self.received += len(data)
 
@@ -340,18 +379,23 @@ class Connection:
         error.status, error.log, error.close = 408, "", True
         raise error
 
-    def _cut_short(self, blank: bool) -> Request | None:
-        """The client closed its side in the middle of a head."""
+    def _cut_short(self, blank: bool) -> None:
+        """The client closed its side in the middle of a head; raises HTTPError where that is to be answered."""
         if blank:
-            return None
+            return
         rest = bytes(self.buffer)
         self.buffer.clear()
         if error := cut_short(rest, self.hosts.default.head_limits):
             raise error
-        return None
 
     async def _leave(self) -> Outcome:
-        """Close in a way that lets the client read the whole answer (RFC 9112 9.6)."""
+        """Close in a way that lets the client read the whole answer (RFC 9112 9.6).
+
+        Where the client has said that it will send no more, and has not, nothing can be lost.
+        """
+        if self.parting and not self.buffer:
+            self.close()
+            return Outcome.CLOSED
         self.worker.busy(CLOSING)
         transport = self.transport
         transport.shutdown_write()

@@ -1,26 +1,33 @@
-"""A response on the wire: filters, head, framing, and the system call that suits the body.
+"""A response on the wire: head, framing, and the system call that suits the body.
 
-The head is made as Apache makes it: Date and Server first, the module's headers, then what the connection adds
+The head is made as Apache makes it: Date and Server first, the modules' fields, then what the connection adds
 (Connection, Keep-Alive, Transfer-Encoding), the type last. A body of unknown length is chunked for HTTP/1.1 and
 ends with the connection for HTTP/1.0.
+
+What is in memory goes out with the head by one call, and so do small files, which are read for that; larger ones are
+sent by the kernel. Whoever remembers answers (`x.memo`) is given the bytes of those that were sent whole.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mpmserver.core.body import EMPTY, Content, OpenFile, Response, Stream
-from mpmserver.core.names import full_content_type, server_product
-from mpmserver.core.settings import CoreServer
+from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Response, Stream
+from mpmserver.core.names import server_product
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
-from mpmserver.http.headers import Headers
-from mpmserver.http.status import has_no_body, status_line
+from mpmserver.http.dates import http_date
+from mpmserver.http.status import NO_BODY, status_line
+from mpmserver.serve.fields import field_lines
 from mpmserver.serve.persistence import persistence
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.serve.connection import Connection
+
+SMALL_FILE: Final = 1 << 16
+"""Bytes up to which a file is read and sent with its head: one system call less than sendfile()."""
 
 
 class Sender:
@@ -33,78 +40,92 @@ class Sender:
         self.x = x
         assert x.response is not None
         self.response: Response = x.response
-        self.seconds = x.server[CoreServer].timeout
+        self.seconds = x.server.core.timeout
         self.chunked = False
 
     async def send(self) -> None:
         """Send head and body; raises OSError or TimedOut where the client is gone, after closing the body."""
-        body = self.response.body
-        if self.x.protocol == "HTTP/0.9":
-            self.x.keep_alive = False
+        x, body = self.x, self.response.body
+        headless = x.protocol == "HTTP/0.9"
+        if headless:
+            x.keep_alive = False
         try:
             if isinstance(body, Stream):
                 await self._send_stream(body)
-            elif self.x.protocol == "HTTP/0.9":
-                await self._send_body(b"")
-            else:
-                head = self._head(body.length)
-                await self._send_body(head)
+                return
+            pieces = [] if headless else [self._head(body.length)]
+            if x.request.method == "HEAD" or body is EMPTY or self.response.status in NO_BODY:
+                pass
+            elif not self._add_whole(body, pieces):
+                await self._send_file(body, pieces)
+                return
+            if x.memo is not None:
+                x.memo.head, x.memo.body = pieces[0], b"".join(pieces[1:])
+            if pieces:
+                await self.connection.transport.send(pieces, self.seconds)
         finally:
             body.close()
 
-    async def _send_body(self, head: bytes) -> None:
-        x, body = self.x, self.response.body
-        without = x.header_only or body is EMPTY or has_no_body(self.response.status)
-        pieces = [head] if head else []
-        if without:
-            await self._count(pieces, 0)
-        elif isinstance(body, Content):
-            pieces.append(encode_chunk(body.data) + LAST_CHUNK if self.chunked else body.data)
-            await self._count(pieces, len(body.data))
-        elif isinstance(body, OpenFile):
-            await self._send_file(body, pieces)
-        else:
+    def _add_whole(self, body: Body, pieces: list[bytes]) -> bool:
+        """Put a body behind its head where all of it can be in memory, and count it for the log; False else."""
+        if isinstance(body, Content):
+            data = body.data
+            pieces.append(encode_chunk(data) + LAST_CHUNK if self.chunked else data)
+            self.x.sent_body += len(data)
+            return True
+        if not isinstance(body, OpenFile):
             raise TypeError(f"{type(body).__name__} is no body that can be sent")
+        length = body.length
+        found = _contents(body, self.connection.transport.blocking) if length <= SMALL_FILE else None
+        if found is None:
+            return False
+        pieces += found
+        self.x.sent_body += length
+        return True
 
-    async def _count(self, pieces: list[bytes], of_body: int, more: bool = False) -> None:
-        """Send bytes, and count them for the log."""
-        if not pieces:
-            return
-        self.x.sent_body += of_body
-        await self.connection.transport.send(pieces, self.seconds, more)
-
-    async def _send_file(self, body: OpenFile, pieces: list[bytes]) -> None:
+    async def _send_file(self, body: Body, pieces: list[bytes]) -> None:
+        """Have the kernel send what a file holds."""
+        assert isinstance(body, OpenFile)
+        transport = self.connection.transport
         self.x.sent_body += body.length  # all of it, also where the client leaves, as Apache counts for %b
         for piece in body.pieces:
             if isinstance(piece, bytes):
                 pieces.append(piece)
                 continue
-            await self._count(pieces, 0, more=True)
+            if pieces:
+                await transport.send(pieces, self.seconds, more=True)
             pieces = []
             offset, count = piece
-            if await self.connection.transport.sendfile(body.fd, offset, count, self.seconds) < count:
+            if await transport.sendfile(body.fd, offset, count, self.seconds) < count:
                 raise ConnectionAbortedError("the file became shorter while it was sent")
-        await self._count(pieces, 0)
+        if pieces:
+            await transport.send(pieces, self.seconds)
 
     async def _send_stream(self, body: Stream) -> None:
         """Send a body that is produced meanwhile."""
-        x = self.x
+        x, transport = self.x, self.connection.transport
         if body.raw:
             x.keep_alive = False
-            await self._pump(body, await body.read())
-        elif x.header_only or has_no_body(self.response.status):
-            await self._count([self._head(body.total)], 0)
+            await self._pump(body, b"", await body.read())
+        elif x.header_only or self.response.status in NO_BODY:
+            await transport.send([self._head(body.total)], self.seconds)
         else:
-            head = [] if x.protocol == "HTTP/0.9" else [self._head(body.total)]
-            await self._count(head, 0, more=body.ready)
-            await self._pump(body, await body.read())
+            head = b"" if x.protocol == "HTTP/0.9" else self._head(body.total)
+            if head and not body.ready:
+                await transport.send([head], self.seconds)
+                head = b""
+            await self._pump(body, head, await body.read())
         await body.finish()
 
-    async def _pump(self, body: Stream, data: bytes) -> None:
-        """Send a stream to its end; while the client takes nothing the body may go on with its other work."""
+    async def _pump(self, body: Stream, head: bytes, data: bytes) -> None:
+        """Send a stream to its end; while the client takes nothing the body may go on with its other work.
+
+        `head` goes with its first bytes, which have come already.
+        """
         transport = self.connection.transport
         while data:
-            rest = memoryview(encode_chunk(data) if self.chunked else data)
+            rest = memoryview(head + (encode_chunk(data) if self.chunked else data))
+            head = b""
             if not body.raw:  # nobody looks for where the body of a whole answer begins
                 self.x.sent_body += len(data)
             while rest:
@@ -114,93 +135,52 @@ class Sender:
                     await body.while_blocked(transport.fd, self.seconds)
             data = await body.read()
         if self.chunked:
-            await self._count([LAST_CHUNK], 0)
+            await transport.send([LAST_CHUNK], self.seconds)
 
     def _head(self, length: int | None) -> bytes:
+        """Decide what becomes of the connection, and return the head's bytes; `length` is the body's."""
         x, response = self.x, self.response
         status = response.status
-        decided = persistence(x, response, length, self.connection.stopping)
+        child = x.world.child
+        decided = persistence(x, response, length, child is not None and child.stopping)
         x.keep_alive, self.chunked = decided.keep, decided.chunked
+        fields, last = field_lines(x, status, length, decided.lines)
         lines = [
             f"{decided.version} {response.reason or status_line(status)}",
-            f"Date: {x.world.dates.http_date(int(x.request_time))}",
+            f"Date: {http_date(int(x.request_time))}",
             f"Server: {server_product(x.world.site)}",
+            *fields,
+            *decided.lines,
+            *last,
         ]
-        fields = self._fields(status, length)
-        content = self._content_fields(fields, status)
-        if decided.lines and decided.lines[0].startswith("Keep-Alive"):
-            fields.unset("Keep-Alive")  # a module's gives way to the connection's own
-        lines += [f"{name}: {value}" for name, value in fields.items()]
-        lines += decided.lines
-        lines += content
         x.notes["sent-head"] = lines
         if "track-first-byte" in x.notes:
             x.first.notes["first-byte"] = int((time.time() - x.first.request_time) * 1_000_000)
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
-    def _fields(self, status: int, length: int | None) -> Headers:
-        """What the modules set, with the length; a 304 keeps all of it, but nothing that the resource says of itself.
 
-        How a body is framed is the connection's business alone, whatever a module said about it.
-        """
-        fields = self._modules_fields()
-        fields.unset("Transfer-Encoding")
-        if has_no_body(status):
-            fields.unset("Content-Length")
-        elif length is not None and not (self.x.header_only and length == 0):
-            fields.set("Content-Length", str(length))
-        elif not self.x.header_only or fields.get("Content-Length") == "0":
-            fields.unset("Content-Length")
-        return fields
-
-    def _content_fields(self, fields: Headers, status: int) -> list[str]:
-        """Content-Type and its kin: in the place that a module gave them, or last, as Apache writes them."""
-        x = self.x
-        if has_no_body(status):
-            x.content_type = None  # the log shows what was sent
-            return []
-        own = {
-            "Content-Type": full_content_type(x),
-            "Content-Encoding": x.content_encoding,
-            "Content-Language": self._languages(fields) if x.content_languages else None,
-        }
-        lines = []
-        for name, value in own.items():
-            if not value:
-                continue
-            if name in fields:
-                fields.set(name, value)
-            else:
-                lines.append(f"{name}: {value}")
-        return lines
-
-    def _languages(self, fields: Headers) -> str:
-        """The resource's own languages, and those that a module named besides."""
-        named = dict.fromkeys(self.x.content_languages)
-        known = {language.lower() for language in named}
-        for language in (fields.get("Content-Language") or "").split(","):
-            if language.strip() and language.strip().lower() not in known:
-                named[language.strip()] = None
-        return ",".join(named)
-
-    def _modules_fields(self) -> Headers:
-        x = self.x
-        fields = x.err_headers_out.copy()
-        for name, value in x.headers_out.items():
-            fields.add(name, value)
-        for name in ("Date", "Server", "Connection"):
-            fields.unset(name)
-        if "Vary" in fields:
-            if "force-no-vary" in x.env:
-                fields.unset("Vary")
-            elif varies := _one_vary(fields.get_all("Vary")):
-                fields.set("Vary", varies)
-        return fields
+def _contents(body: OpenFile, may_wait: bool) -> list[bytes] | None:
+    """The pieces of a small file; None where it has become shorter, or (unless one may wait) isn't all in memory."""
+    found: list[bytes] = []
+    for piece in body.pieces:
+        if isinstance(piece, bytes):
+            found.append(piece)
+            continue
+        offset, count = piece
+        data = os.pread(body.fd, count, offset) if may_wait else _read_now(body.fd, offset, count)
+        if len(data) < count:
+            return None
+        found.append(data)
+    return found
 
 
-def _one_vary(values: list[str]) -> str:
-    """All that Vary fields name, each once. (fixup_vary)"""
-    names: dict[str, str] = {}
-    for name in (part for value in values for part in value.replace(",", " ").split()):
-        names.setdefault(name.lower(), name)
-    return ",".join(names.values())
+def _read_now(fd: int, offset: int, count: int) -> bytes:
+    """Read so much of a file without waiting for the disk; nothing where that can't be."""
+    data = bytearray(count)
+    try:
+        read = os.preadv(fd, [data], offset, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return b""
+    except OSError:
+        return os.pread(fd, count, offset)  # this file system can't tell
+    return bytes(data) if read == count else b""

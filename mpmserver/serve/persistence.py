@@ -8,13 +8,11 @@ looked at. What the environment may say about it is Apache's "special purpose en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mpmserver.core.body import Response, Stream, Unmeasured
-from mpmserver.core.settings import CoreServer
-from mpmserver.http.head import connection_options
-from mpmserver.http.status import drops_connection, has_no_body
+from mpmserver.http.connection import connection_options
+from mpmserver.http.status import DROPS_CONNECTION, NO_BODY
 from mpmserver.http.syntax import token_pattern
 from mpmserver.serve.input import ConnectionBody
 
@@ -22,10 +20,11 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 _CLOSE = token_pattern("close")
+_SPECIAL: Final = frozenset({"nokeepalive", "downgrade-1.0", "force-response-1.0", "force-no-vary"})
+"""The variables of the environment that have a say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Persistence:
+class Persistence(NamedTuple):
     """The decision: the version to name in the status line, and the header lines that tell the client the rest."""
 
     version: str
@@ -34,23 +33,54 @@ class Persistence:
     lines: tuple[str, ...]
 
 
+_PLAIN: Final = {
+    (keep, chunked): Persistence(
+        "HTTP/1.1", keep, chunked,
+        (*(() if keep else ("Connection: close",)), *(("Transfer-Encoding: chunked",) if chunked else ())),
+    )
+    for keep in (True, False) for chunked in (True, False)
+}  # fmt: skip
+"""The decisions about clients that have not asked for anything."""
+
+
 def persistence(x: Exchange, response: Response, length: int | None, stopping: bool) -> Persistence:
     """Decide for an answer whose body has `length` bytes (None: unknown); `stopping`: its process is to end."""
-    old = x.request.version < (1, 1) or "downgrade-1.0" in x.env or "force-no-vary" in x.env
-    forced = old and ("force-response-1.0" in x.env or "force-no-vary" in x.env)
-    ends = length is not None or has_no_body(response.status) or x.header_only
-    own = x.err_headers_out.get("Connection") or x.headers_out.get("Connection")
+    request, core, status = x.request, x.server.core, response.status
+    kept, asked, old, forced = request.keep_alive, request.keep_alive_asked, request.version < (1, 1), False
+    if x.headers_in is not request.headers:
+        kept, asked = _wishes(x)
+    if x.env and not _SPECIAL.isdisjoint(x.env):
+        old, forced = _old(x, old)
+        kept = kept and ("nokeepalive" not in x.env or "Via" in x.headers_in)
+    own = x.err_headers_out.joined.get("connection") or x.headers_out.joined.get("connection")
     closes = own is not None and _CLOSE.search(own) is not None
+    ends = length is not None or status in NO_BODY or request.method == "HEAD"
     willing = x.keep_alive and not forced and not _body_may_follow(x, response)
-    kept, asked = _wishes(x)
-    agreed = _client_agrees(x, kept and (asked or not old)) and _server_agrees(x, response.status)
-    agreed = agreed and not closes and not stopping
-    chunked = willing and not ends and not old and (agreed or not _to_the_end(response))
+    most = core.max_keep_alive_requests
+    agreed = (
+        kept
+        and (asked or not old)
+        and not (closes or stopping)
+        and core.keep_alive
+        and core.keep_alive_timeout > 0
+        and status not in DROPS_CONNECTION
+        and (not most or x.peer.keepalives < most)
+    )
+    chunked = not ends and not old and willing and (agreed or not _to_the_end(response))
     keep = willing and agreed and (ends or chunked)
+    if own is None and not forced and not (keep and asked):
+        return _PLAIN[keep, chunked]
     lines = _going_on(x, own, asked) if keep else (f"Connection: {_joined(own, None if closes else 'close')}",)
     if chunked:
         lines = (*lines, "Transfer-Encoding: chunked")
     return Persistence("HTTP/1.0" if forced else "HTTP/1.1", keep, chunked, lines)
+
+
+def _old(x: Exchange, old: bool) -> tuple[bool, bool]:
+    """Whether the client counts as one of HTTP/1.0 by the environment, and is to be answered as such."""
+    env = x.env
+    old = old or "downgrade-1.0" in env or "force-no-vary" in env
+    return old, old and ("force-response-1.0" in env or "force-no-vary" in env)
 
 
 def _body_may_follow(x: Exchange, response: Response) -> bool:
@@ -66,34 +96,22 @@ def _to_the_end(response: Response) -> bool:
 
 
 def _wishes(x: Exchange) -> tuple[bool, bool]:
-    """Whether the client lets the connection go on, and whether it asked for that.
+    """Whether the client lets the connection go on, and whether it asked for that, where a module changed its fields.
 
-    Where a module has changed the request's fields (RequestHeader) it is theirs that counts, as in Apache.
+    It is the changed ones that count (RequestHeader), as in Apache.
     """
     request, fields = x.request, x.headers_in
-    if fields is request.headers or fields.get("Connection") == request.headers.get("Connection"):
+    if fields.get("Connection") == request.headers.get("Connection"):
         return request.keep_alive, request.keep_alive_asked
     asked, closes = connection_options(fields.get("Connection"))
     return (request.version >= (1, 1) or asked) and not closes and not request.ambiguous_framing, asked
-
-
-def _client_agrees(x: Exchange, wanted: bool) -> bool:
-    return wanted and ("nokeepalive" not in x.env or "Via" in x.headers_in)
-
-
-def _server_agrees(x: Exchange, status: int) -> bool:
-    core = x.server[CoreServer]
-    most = core.max_keep_alive_requests
-    if not core.keep_alive or core.keep_alive_timeout <= 0 or drops_connection(status):
-        return False
-    return not most or x.peer.keepalives < most
 
 
 def _going_on(x: Exchange, own: str | None, asked: bool) -> tuple[str, ...]:
     """The lines of a connection that is kept: Keep-Alive only for those who have asked for it."""
     if not asked:
         return (f"Connection: {own}",) if own else ()
-    core = x.server[CoreServer]
+    core = x.server.core
     most = core.max_keep_alive_requests
     left = f", max={most - x.peer.keepalives}" if most else ""
     return (f"Keep-Alive: timeout={int(core.keep_alive_timeout)}{left}", f"Connection: {_joined(own, 'Keep-Alive')}")

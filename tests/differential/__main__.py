@@ -14,6 +14,7 @@ from tests.differential.case import CaseError, load_cases
 from tests.differential.compare import Difference
 from tests.differential.explain import Entry, Verdict, load_entries
 from tests.differential.module_names import module_of, row
+from tests.differential.recalled import STYLES
 from tests.differential.runner import run_case
 
 WIDTH = 300
@@ -32,11 +33,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     parser.add_argument("--by-case", action="store_true", help="a table with a line for each case, not for each module")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many cases run at a time")
+    parser.add_argument(
+        "--recalled", choices=STYLES, default="", help="compare answers from memory, found by their head or resource"
+    )
     options = parser.parse_args(arguments)
+    if options.recalled and options.apache_only:
+        parser.error("Apache remembers no answers")
     subject = "apache" if options.apache_only else "mpmserver"
     entries = [] if options.apache_only else load_entries()
     try:
-        rows, jobs = plan(options.case, options.mpm, subject, entries)
+        rows, jobs = plan(options.case, options.mpm, subject, entries, options.recalled)
     except CaseError as error:
         parser.error(str(error))
     verdicts = []
@@ -46,17 +52,22 @@ def main(arguments: Sequence[str]) -> int:
             if not options.quiet:
                 show(verdict, full=options.show)
     print(table(verdicts, {} if options.by_case else rows))
-    return 0 if all(verdict.good for verdict in verdicts) else 1
+    hits = sum(verdict.hits for verdict in verdicts)
+    if options.recalled:
+        print(f"answers from memory, found by {options.recalled}: {hits}")
+    return 0 if all(verdict.good for verdict in verdicts) and (hits or not options.recalled) else 1
 
 
-def plan(names: Sequence[str], mpm: str, subject: str, entries: Sequence[Entry]) -> tuple[dict[str, str], list[Job]]:
+def plan(
+    names: Sequence[str], mpm: str, subject: str, entries: Sequence[Entry], recalled: str = ""
+) -> tuple[dict[str, str], list[Job]]:
     """The module of each case that is asked for, and what is to be done; ``CaseError`` where one has none."""
     wanted = [name for name in names if name != badconfig.NAME]
     cases = load_cases(wanted) if wanted or not names else []
     cases.sort(key=lambda case: case.name not in SLOW)
     rows = {case.name: module_of(case) for case in cases}
-    jobs: list[Job] = [partial(run_case, case, mpm, subject, entries) for case in cases]
-    if not names or badconfig.NAME in names:
+    jobs: list[Job] = [partial(run_case, case, mpm, subject, entries, recalled) for case in cases]
+    if (not names and not recalled) or badconfig.NAME in names:
         rows[badconfig.NAME] = row(badconfig.NAME) or ""
         jobs.append(partial(badconfig.run, subject, entries))
     return rows, jobs
@@ -66,16 +77,19 @@ def table(verdicts: Sequence[Verdict], rows: Mapping[str, str]) -> str:
     """The result with a total: a line for each of ``rows`` (case to module), or for each case that is not in it."""
     sums: dict[str, list[int]] = {}
     for verdict in verdicts:
-        numbers = sums.setdefault(rows.get(verdict.case, verdict.case), [0, 0, 0, 0])
-        for index, number in enumerate((verdict.requests, verdict.equal, verdict.explained, _open(verdict))):
+        numbers = sums.setdefault(rows.get(verdict.case, verdict.case), [0] * 5)
+        for index, number in enumerate(
+            (verdict.requests, verdict.equal, verdict.explained, _open(verdict), verdict.hits)
+        ):
             numbers[index] += number
-    lines = [f"{'module' if rows else 'case':<28}{'requests':>10}{'equal':>10}{'explained':>11}{'unexplained':>13}"]
+    columns = f"{'requests':>10}{'equal':>10}{'explained':>11}{'unexplained':>13}{'hits':>8}"
+    lines = [f"{'module' if rows else 'case':<28}{columns}"]
     lines += [_line(name, sums[name]) for name in sorted(sums)]
     return "\n".join([*lines, _line("total", [sum(column) for column in zip(*sums.values(), strict=True)])])
 
 
 def _line(name: str, numbers: Sequence[int]) -> str:
-    return f"{name:<28}{numbers[0]:>10}{numbers[1]:>10}{numbers[2]:>11}{numbers[3]:>13}"
+    return f"{name:<28}{numbers[0]:>10}{numbers[1]:>10}{numbers[2]:>11}{numbers[3]:>13}{numbers[4]:>8}"
 
 
 def _open(verdict: Verdict) -> int:

@@ -79,6 +79,8 @@ class Verdict:
     explained: int
     unexplained: tuple[Difference, ...]
     stale: tuple[Entry, ...]
+    hits: int = 0
+    """How many of the answers compared came from memory."""
 
     @property
     def good(self) -> bool:

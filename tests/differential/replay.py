@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.differential import digest
 from tests.differential.case import HOST_NAME, Case, Item
+from tests.differential.recalled import ROUNDS, Rounds
 from tests.live_server import MODULES, Live, LiveApache, LiveServer, server_head
 from tests.wire_client import Response, exchange, parse_responses
 
@@ -48,6 +49,8 @@ class Outcome:
     rest: bytes = b""
     ended: str = NOT_TRIED
     logs: dict[str, list[str]] = field(default_factory=dict)
+    hits: int = 0
+    """How many of the answers came from memory, where that is asked (`recalled.py`)."""
 
 
 @dataclass(slots=True)
@@ -64,23 +67,46 @@ class Transcript:
     parent: int = 0
     parent_errors: list[str] = field(default_factory=list)
     other_errors: list[str] = field(default_factory=list)
+    extra_ports: set[int] = field(default_factory=set)
+    """Those of the clients of extra rounds."""
     failure: str = ""
 
 
-def run(server: str, case: Case, mpm: str, port: int, tree: Path, folder: Path, sent: Transcript | None) -> Transcript:
-    """Replay ``case``; ``sent`` is the other server's transcript, whose very bytes are sent again."""
+def run(
+    server: str,
+    case: Case,
+    mpm: str,
+    port: int,
+    tree: Path,
+    folder: Path,
+    sent: Transcript | None,
+    rounds: Rounds | None = None,
+) -> Transcript:
+    """Replay ``case``; ``sent`` is the other server's transcript, whose very bytes are sent again.
+
+    ``rounds``: what this server is asked before.
+    """
     folder.mkdir()
     mpm = APACHE_MPM.get(mpm, mpm) if server == "apache" else mpm
     outcomes = [Outcome(item) for item in case.items]
     transcript = Transcript(server, outcomes, folder)
-    live = SERVERS[server](configuration(case, mpm, port, tree, folder), whole=True, mpm=mpm, root=folder, port=port)
+    text, environment = configuration(case, mpm, port, tree, folder), {}
+    if rounds is not None:
+        text, environment = text + rounds.configuration(mpm), rounds.environment()
+    live = SERVERS[server](text, whole=True, mpm=mpm, root=folder, port=port, environment=environment)
     try:
         with live:
             transcript.parent = live.pid
-            _replay(live, outcomes, sent)
+            if rounds is not None and sent is not None:
+                transcript.extra_ports = _ask_before(live, case.name, rounds, sent.outcomes)
+            _replay(live, outcomes, sent, set(transcript.extra_ports))
     except AssertionError as error:
         transcript.failure = str(error)
     _sort_logs(live, transcript)
+    if rounds is not None:
+        hits = rounds.hits()
+        for outcome in outcomes:
+            outcome.hits = hits[outcome.port]
     return transcript
 
 
@@ -95,8 +121,20 @@ def configuration(case: Case, mpm: str, port: int, tree: Path, folder: Path) -> 
     return head + re.sub(r"\$\{(ROOT|PORT|LOGS)\}", lambda match: words[match[1]], case.config)
 
 
-def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None) -> None:
+def _ask_before(live: Live, case: str, rounds: Rounds, earlier: Sequence[Outcome]) -> set[int]:
+    """Ask in extra rounds what was asked of the other server; the ports of their clients."""
     used: set[int] = set()
+    rounds.wait()
+    for number in range(ROUNDS):
+        for outcome in earlier:
+            parts = rounds.parts(case, outcome.item, outcome.sent, number)
+            if parts is not None and outcome.ended == "closed":
+                _send(live, Outcome(outcome.item, parts), used)
+    return used
+
+
+def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None, used: set[int]) -> None:
+    """Ask, each time with another port than those ``used``, which grow."""
     values = {b"port": str(live.port).encode()}
     unanswered = 0
     for index, outcome in enumerate(outcomes):
@@ -162,6 +200,8 @@ def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) 
         return
     text = f"[{match['module']}:{match['level']}] {match['os'] or ''}{match['text']}"
     if match["level"].startswith("trace") and match["module"] not in TRACED and not NUMBERED.search(text):
+        return
+    if match["port"] and int(match["port"]) in transcript.extra_ports:
         return
     if owner := by_port.get(match["port"] or ""):
         owner.logs.setdefault("error", []).append(text)

@@ -216,12 +216,14 @@ def test_what_differs_must_differ_twice(
     case = a_case(tmp_path, "GET / || /x\n")
     runs = iter([first, second])
 
-    def found_in(*_: object) -> dict[str, list[Difference]]:
+    def found_in(*_: object) -> runner.Result:
         differing = next(runs)
-        return {
-            item.label: [Difference("c", item.label, "body", "a", "b")] if item.label == differing else []
-            for item in case.items
-        }
+        return runner.Result(
+            {
+                item.label: [Difference("c", item.label, "body", "a", "b")] if item.label == differing else []
+                for item in case.items
+            }
+        )
 
     monkeypatch.setattr(runner, "found_in", found_in)
     verdict = runner.run_case(case, "event", "mpmserver", [])

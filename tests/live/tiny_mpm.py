@@ -25,7 +25,8 @@ from mpmserver.mpm.driver import Blocking, arrived
 from mpmserver.mpm.spares import constant_number
 from mpmserver.net.listen import Listener
 from mpmserver.net.waits import TimeoutClass
-from mpmserver.serve.connection import READ_SIZE, Connection, Outcome
+from mpmserver.serve.connection import READ_SIZE, Connection
+from mpmserver.serve.outcome import Outcome
 
 MOST = 8
 

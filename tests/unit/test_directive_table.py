@@ -26,8 +26,8 @@ from tests.require import require_tool
 
 TABLE = Path(__file__).parents[1] / "data" / "apache-2.4.71-directives.tsv"
 OWN = {
-    "MPM", "Multiplexer", "ReactorProcesses", "ThreadPool", "RecallRevalidate", "RecallSize", "AutoindexTemplate",
-    "StatusTemplate", "IndexTemplate",
+    "MPM", "Multiplexer", "ReactorProcesses", "ThreadPool", "Recall", "RecallRevalidate", "RecallSize",
+    "AutoindexTemplate", "StatusTemplate", "IndexTemplate",
 }  # fmt: skip
 """What Apache does not have."""
 NOT_LISTED = {"ScriptSock", "CGIDScriptTimeout"}

@@ -54,6 +54,8 @@ class Bound(NamedTuple):
 
     def plus(self, other: Bound) -> Bound:
         mine, its = self.factors, other.factors
+        if len(mine) == len(its) == 1:
+            return Bound((mine[0] + its[0],))
         if len(mine) < len(its):
             mine, its = its, mine
         return Bound((*map(sum, zip(mine, its, strict=False)), *mine[len(its) :]))
@@ -94,6 +96,9 @@ class Bound(NamedTuple):
         """The length of the longest subject that takes no more than ``budget`` steps; -1 where none does."""
         if self.exponential or self.steps(0) > budget:
             return -1
+        if len(self.factors) <= 2:
+            slope = self.factors[1] if len(self.factors) > 1 else 0
+            return min(budget, (budget - self.factors[0]) // slope) if slope else budget
         low, high = 0, budget
         while low < high:
             middle = (low + high + 1) // 2

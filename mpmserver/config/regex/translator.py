@@ -219,7 +219,7 @@ class _Translator(Scanner):
             return None
         self.position = match.end()
         masks = CASELESS_MASKS if "i" in self._options else MASKS
-        return Item(self._cased(match[0]), Text(tuple(masks[ord(octet)] for octet in match[0])), False)
+        return Item(self._cased(match[0]), Text(tuple([masks[ord(octet)] for octet in match[0]])), False)
 
     def _dollar(self) -> Item:
         if "m" in self._options:

@@ -10,7 +10,9 @@ from typing import Any, Literal, Protocol, overload
 
 
 class Regex(Protocol):
-    """A compiled expression."""
+    """A compiled expression; it never changes."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def pattern(self) -> str:

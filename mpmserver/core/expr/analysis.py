@@ -48,7 +48,7 @@ class ConfiguredVocabulary:
     regexes: RegexPolicy
 
     def regex(self, pattern: str, flags: str) -> Regex:
-        return compile_pcre(pattern, flags, policy=self.regexes)
+        return compile_pcre(pattern, flags, policy=self.regexes, defer=self.restricted)
 
     def variable(self, name: str) -> str | None:
         return None if name in variables.VARIABLES else f"Variable '{name}' does not exist"

@@ -44,28 +44,21 @@ MOST_LEVELS = 20
 """How deep in the tree a word may be."""
 
 
-def _as_integers(compare: Callable[[int, int], bool]) -> Callable[[str, str], bool]:
-    return lambda left, right: compare(atol(left), atol(right))
-
-
-def _as_octets(compare: Callable[[bytes, bytes], bool]) -> Callable[[str, str], bool]:
-    return lambda left, right: compare(octets(left), octets(right))
-
-
-_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
-    "T_OP_EQ": _as_integers(operator.eq),
-    "T_OP_NE": _as_integers(operator.ne),
-    "T_OP_LT": _as_integers(operator.lt),
-    "T_OP_LE": _as_integers(operator.le),
-    "T_OP_GT": _as_integers(operator.gt),
-    "T_OP_GE": _as_integers(operator.ge),
-    "T_OP_STR_EQ": operator.eq,
-    "T_OP_STR_NE": operator.ne,
-    "T_OP_STR_LT": _as_octets(operator.lt),
-    "T_OP_STR_LE": _as_octets(operator.le),
-    "T_OP_STR_GT": _as_octets(operator.gt),
-    "T_OP_STR_GE": _as_octets(operator.ge),
+_COMPARISONS: dict[str, tuple[Callable[[str], Any] | None, Callable[[Any, Any], bool]]] = {
+    "T_OP_EQ": (atol, operator.eq),
+    "T_OP_NE": (atol, operator.ne),
+    "T_OP_LT": (atol, operator.lt),
+    "T_OP_LE": (atol, operator.le),
+    "T_OP_GT": (atol, operator.gt),
+    "T_OP_GE": (atol, operator.ge),
+    "T_OP_STR_EQ": (None, operator.eq),
+    "T_OP_STR_NE": (None, operator.ne),
+    "T_OP_STR_LT": (octets, operator.lt),
+    "T_OP_STR_LE": (octets, operator.le),
+    "T_OP_STR_GT": (octets, operator.gt),
+    "T_OP_STR_GE": (octets, operator.ge),
 }
+"""What is compared of two texts, None for the texts themselves, and how."""
 
 
 def compile_word(word: Word, level: int = 1) -> Say:
@@ -135,8 +128,14 @@ def compile_node(node: Node, level: int = 1) -> Test:
         case And() | Or():
             return _combined(node, level)
         case Compare(kind, left, right):
+            fixed = constant_text(right) if inner <= MOST_LEVELS else None
+            if fixed is not None:
+                return _compared_with(kind, compile_word(left, inner), fixed)
             return _compared(kind, compile_word(left, inner), compile_word(right, inner))
         case In(word, members):
+            texts = [constant_text(member) for member in members]
+            if None not in texts and inner <= MOST_LEVELS:
+                return _one_of(compile_word(word, inner), frozenset(texts))
             return _in_list(compile_word(word, inner), [compile_word(member, inner) for member in reversed(members)])
         case Matches(word, pattern, negate):
             return _matches(compile_word(word, inner), pattern, negate)
@@ -155,9 +154,27 @@ def _combined(node: And | Or, level: int) -> Test:
     """
     *others, last = _members(node)
     tests = [*(compile_node(member, level + 1) for member in others), compile_node(last, level)]
-    if isinstance(node, Or):
-        return lambda run: any(test(run) for test in tests)
-    return lambda run: all(test(run) for test in tests)
+    return _any(tests) if isinstance(node, Or) else _all(tests)
+
+
+def _any(tests: list[Test]) -> Test:
+    def test(run: Run) -> bool:
+        for each in tests:  # noqa: SIM110 (a generator for each request is dearer)
+            if each(run):
+                return True
+        return False
+
+    return test
+
+
+def _all(tests: list[Test]) -> Test:
+    def test(run: Run) -> bool:
+        for each in tests:  # noqa: SIM110
+            if not each(run):
+                return False
+        return True
+
+    return test
 
 
 def _members(node: And | Or) -> list[Node]:
@@ -182,13 +199,27 @@ def _binary(name: str, left: Say, right: Say, data: Any) -> Test:
 
 
 def _compared(kind: str, left: Say, right: Say) -> Test:
-    compare = _COMPARISONS[kind]
+    value, compare = _COMPARISONS[kind]
 
     def test(run: Run) -> bool:
         second = right(run)
-        return compare(left(run), second)
+        first = left(run)
+        return compare(first, second) if value is None else compare(value(first), value(second))
 
     return test
+
+
+def _compared_with(kind: str, left: Say, right: str) -> Test:
+    """As `_compared`, the right one being always the same."""
+    value, compare = _COMPARISONS[kind]
+    if value is None:
+        return lambda run: compare(left(run), right)
+    second = value(right)
+    return lambda run: compare(value(left(run)), second)
+
+
+def _one_of(word: Say, texts: frozenset[str | None]) -> Test:
+    return lambda run: word(run) in texts
 
 
 def _in_list(word: Say, members: list[Say]) -> Test:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mpmserver.core.expr.analysis import Traits
 from mpmserver.core.expr.run import Captures, Key, Pending, Run, Unanswered
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 T = TypeVar("T", bool, str)
+_OUTCOME: Final = Level.TRACE4
+"""The level at which outcomes are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,19 @@ class _Expression(Generic[T]):
 
     def _finish(self, run: Run, value: T, captures: Captures | None) -> tuple[T, str | None]:
         """Log, note the fields for Vary, and hand on what was captured."""
-        x, origin, module = run.x, self.place.origin, self.place.module
-        for level, message in run.messages:
-            x.server.log(level, module, message, x)
+        x, module = run.x, self.place.module
+        if run.messages:
+            for level, message in run.messages:
+                x.server.log(level, module, message, x)
         if captures is not None:
             captures.match = run.captures.match
         if run.failure is not None:
-            x.server.log(Level.ERROR, module, f"Evaluation of expression from {origin} failed: {run.failure}", x)
+            message = f"Evaluation of expression from {self.place.origin} failed: {run.failure}"
+            x.server.log(Level.ERROR, module, message, x)
             return self.nothing, run.failure
-        if x.server.logs(Level.TRACE4, module, x):
-            x.server.log(Level.TRACE4, module, f"{self.words} from {origin} gave: {self._shown(value)}", x)
+        if x.server.logs(_OUTCOME, module, x):
+            message = f"{self.words} from {self.place.origin} gave: {self._shown(value)}"
+            x.server.log(_OUTCOME, module, message, x)
         if self.vary and run.vary:
             x.headers_out.merge("Vary", ", ".join(run.vary))
         return value, None

@@ -25,9 +25,9 @@ RESTRICTED: Final = frozenset({"file", "filesize"})
 MAY_FAIL: Final = frozenset({"file"})
 PURE: Final = frozenset({
     "http", "req", "req_novary", "tolower", "toupper", "escape", "unescape", "base64", "unbase64", "md5", "sha1",
-    "ldap", "reqenv", "osenv", "env", "note",
+    "ldap", "reqenv", "osenv", "env", "note", "file", "filesize",
 })  # fmt: skip
-"""Functions that say nothing but what follows from the request's head and its configuration."""
+"""Functions that say nothing but what follows from the request's head, its configuration, and files looked at."""
 
 _UNESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
@@ -141,6 +141,7 @@ def _ldap(run: Run, text: str) -> str:
 def _file(run: Run, name: str) -> str:
     """What a file contains; the evaluation fails where it can't be read."""
     try:
+        run.x.files.stat(name)
         with open(name, "rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_SIZE:
                 run.failure = f"File {name} too large"
@@ -156,7 +157,7 @@ def _file(run: Run, name: str) -> str:
 def _file_size(run: Run, name: str) -> str:
     """The size of a regular file, 0 for anything else."""
     try:
-        status = os.stat(name)
+        status = run.x.files.stat(name)
     except (OSError, ValueError):
         return "0"
     return str(status.st_size) if stat.S_ISREG(status.st_mode) else "0"

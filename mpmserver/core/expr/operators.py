@@ -32,8 +32,8 @@ NEED_NETWORK: Final = frozenset({"R", "ipmatch"})
 ASYNC: Final = frozenset("FUA")
 NUMERIC_VARIABLES: Final = frozenset({"REMOTE_ADDR", "CONN_REMOTE_ADDR"})
 """Variables that are addresses, never names."""
-PURE_UNARY: Final = frozenset("nzT")
-"""Operators that look at nothing but their word."""
+PURE_UNARY: Final = frozenset("nzTdefsLh")
+"""Operators that look at nothing but their word, and the file that it names."""
 _NUMERIC = re.compile(r"[0-9a-fA-FxX.]+", re.ASCII)
 _FALSE = frozenset({"", "0", "off", "false", "no"})
 
@@ -41,34 +41,35 @@ UnaryOperator = Callable[[Run, str, Any], bool]
 BinaryOperator = Callable[[Run, str, str, Any], bool]
 
 
-def _mode(name: str, follow: bool = True) -> os.stat_result | None:
+def _status(run: Run, name: str, follow: bool = True) -> os.stat_result | None:
+    files = run.x.files
     try:
-        return os.stat(name) if follow else os.lstat(name)
+        return files.stat(name) if follow else files.lstat(name)
     except (OSError, ValueError):
         return None
 
 
 def _exists(run: Run, name: str, data: Any) -> bool:
-    return bool(name) and _mode(name) is not None
+    return bool(name) and _status(run, name) is not None
 
 
 def _is_directory(run: Run, name: str, data: Any) -> bool:
-    status = _mode(name)
+    status = _status(run, name)
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def _is_file(run: Run, name: str, data: Any) -> bool:
-    status = _mode(name)
+    status = _status(run, name)
     return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def _is_link(run: Run, name: str, data: Any) -> bool:
-    status = _mode(name, follow=False)
+    status = _status(run, name, follow=False)
     return status is not None and stat.S_ISLNK(status.st_mode)
 
 
 def _has_size(run: Run, name: str, data: Any) -> bool:
-    status = _mode(name)
+    status = _status(run, name)
     return status is not None and stat.S_ISREG(status.st_mode) and status.st_size > 0
 
 

@@ -24,6 +24,7 @@ from mpmserver.core.names import (
 )
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.http.dates import parse_http_date
+from mpmserver.http.text import path_text
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -35,7 +36,16 @@ Read = Callable[[Run], str]
 
 
 def _header(name: str) -> Read:
-    return lambda run: run.header(name)
+    """As `Run.header`, of a field that is known before."""
+    varies = name.lower() != "host"
+
+    def read(run: Run) -> str:
+        if varies and name not in run.vary:
+            run.vary.append(name)
+        value = run.x.headers_in.get(name)
+        return "" if value is None else value if value.isascii() else path_text(value)
+
+    return read
 
 
 def _clock(form: str) -> Read:
@@ -170,6 +180,7 @@ PURE: Final = frozenset({
     "HTTP_USER_AGENT", "REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI", "DOCUMENT_URI", "REQUEST_FILENAME",
     "SCRIPT_FILENAME", "PATH_INFO", "QUERY_STRING", "IS_SUBREQ", "THE_REQUEST", "SERVER_NAME", "SERVER_ADMIN",
     "SERVER_PROTOCOL", "DOCUMENT_ROOT", "HTTP2", "HTTPS", "CONTEXT_PREFIX", "CONTEXT_DOCUMENT_ROOT",
-    "SERVER_SOFTWARE", "API_VERSION", "SCRIPT_USER", "SCRIPT_GROUP",
+    "SERVER_SOFTWARE", "SERVER_PORT", "API_VERSION", "REMOTE_IDENT", "REMOTE_USER", "AUTH_TYPE", "CONTENT_TYPE",
+    "HANDLER", "REQUEST_STATUS", "LAST_MODIFIED",
 })  # fmt: skip
-"""Those that depend on nothing but the request's head and the file it leads to."""
+"""Those that depend on nothing but the request's head, the file it leads to, and what hooks have made of them."""

@@ -18,7 +18,7 @@ from mpmserver.modules.authz_core.directives import (
     set_merging,
 )
 from mpmserver.modules.authz_core.providers import PROVIDERS
-from mpmserver.modules.authz_core.requirements import AuthzDir, is_pure
+from mpmserver.modules.authz_core.requirements import AuthzDir, is_pure, lets_in
 
 _ALL = (
     "container for grouping authorization directives of which none must fail "
@@ -45,7 +45,7 @@ MODULE = Module(
             "instead of the HTTP-conforming '401 UNAUTHORIZED'"),
     ),
     hooks=(
-        Hook(Phase.ACCESS_CHECKER_EX, authorize_userless, pure=is_pure),
+        Hook(Phase.ACCESS_CHECKER_EX, authorize_userless, pure=is_pure, lets_in=lets_in),
         Hook(Phase.AUTHZ, authorize_user, pure=is_pure),
     ),
     dir_settings=AuthzDir,

@@ -73,8 +73,8 @@ async def _check_expr(x: Exchange, condition: Condition) -> Authz:
 
 
 PROVIDERS: dict[tuple[str, str], Any] = {
-    ("authz", "all"): AuthzProvider(_parse_all, _check_all, pure=True),
-    ("authz", "env"): AuthzProvider(_parse_words, _check_env),
+    ("authz", "all"): AuthzProvider(_parse_all, _check_all, pure=True, constant=True),
+    ("authz", "env"): AuthzProvider(_parse_words, _check_env, pure=True),
     ("authz", "method"): AuthzProvider(_parse_methods, _check_method, pure=True),
-    ("authz", "expr"): AuthzProvider(_parse_expr, _check_expr),
+    ("authz", "expr"): AuthzProvider(_parse_expr, _check_expr, pure=lambda condition: condition.is_pure),
 }

@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from mpmserver.config.settings import Settings, is_set, setting
-from mpmserver.core.auth import Authz, AuthzProvider, Methods, has_fixed_auth_type
+from mpmserver.core.auth import Authz, AuthzProvider, Methods, has_fixed_auth_type, may_have_auth_type
+from mpmserver.core.settings import Level
 
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin
@@ -42,13 +43,23 @@ class Requirement:
     @property
     def pure(self) -> bool:
         """Whether the decision depends on nothing but the request's head."""
-        return all(child.pure for child in self.children) if self.provider is None else self.provider.pure
+        if self.provider is None:
+            return all(child.pure for child in self.children)
+        pure = self.provider.pure
+        return pure if isinstance(pure, bool) else pure(self.parsed)
+
+    @property
+    def constant(self) -> bool:
+        """Whether the decision is the same for every request."""
+        if self.provider is None:
+            return all(child.constant for child in self.children)
+        return self.provider.constant and self.methods is None
 
     def concerns(self, method: str) -> bool:
         """Whether this says anything about a method; a container does if any child does."""
-        if self.provider is None:
-            return any(child.concerns(method) for child in self.children)
-        return self.methods is None or self.methods.holds_for(method)
+        if self.provider is not None:
+            return self.methods is None or self.methods.holds_for(method)
+        return any(child.concerns(method) for child in self.children)
 
 
 @dataclass(slots=True)
@@ -83,6 +94,33 @@ def is_pure(settings: Merged) -> bool:
     """For `Hook.pure`: whether what is decided with these settings depends on nothing but the request's head."""
     tree = settings[AuthzDir].tree
     return has_fixed_auth_type(settings) and (tree is None or tree.pure)
+
+
+def lets_in(settings: Merged) -> bool:
+    """For `Hook.lets_in`: whether every request is granted, and nobody wants to hear why."""
+    tree = settings[AuthzDir].tree
+    if settings.logs(Level.DEBUG, "authz_core"):
+        return False
+    if tree is None:
+        return not may_have_auth_type(settings)
+    return tree.constant and _decided(tree) is Authz.GRANTED
+
+
+def _decided(tree: Requirement) -> Authz:
+    """What a constant tree says: of any request, so of none."""
+    decision = decide(cast("Exchange", _NoRequest), tree)
+    try:
+        decision.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    decision.close()
+    return Authz.GENERAL_ERROR
+
+
+class _NoRequest:
+    """All that the rules themselves ask of a request."""
+
+    method = "GET"
 
 
 async def decide(

@@ -8,7 +8,6 @@ configuration is read, before the fork.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from markupsafe import Markup
 
@@ -116,7 +115,7 @@ def _track_modified(x: Exchange) -> None:
     x.headers_out.set("Last-Modified", http_date(int(min(status.st_mtime, x.request_time))))
     bits = etag_bits(x.settings[CoreDir])
     names = {ETag.INODE: "INode", ETag.MTIME: "MTime", ETag.SIZE: "Size"}
-    fields = [name for bit, name in names.items() if bits & bit]
+    fields = tuple(name for bit, name in names.items() if bits & bit)
     tag = make_etag(status.st_ino, status.st_size, mtime_us, fields, is_weak(mtime_us, now_us))
     if tag is not None:
         x.headers_out.set("ETag", tag)
@@ -151,14 +150,10 @@ async def _insert(x: Exchange, name: str | None, query: str | None) -> Insert | 
     return await insert(x, uri if query is None else f"{uri}?{query}")
 
 
-def _pure(settings: Any) -> bool:
-    return True
-
-
 MODULE = Module(
     "autoindex",
     directives=DIRECTIVES,
-    hooks=(Hook(Phase.HANDLER, handle, handler=DIRECTORY_HANDLER, pure=_pure),),
+    hooks=(Hook(Phase.HANDLER, handle, handler=DIRECTORY_HANDLER),),
     server_settings=AutoindexServer,
     dir_settings=AutoindexDir,
     post_config=compile_default,

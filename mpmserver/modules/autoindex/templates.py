@@ -10,19 +10,23 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from mpmserver.config.build import Configuration
+from mpmserver.core.templates import load_template
 from mpmserver.modules.autoindex.settings import AutoindexServer
 
-DEFAULT_TEMPLATE = Path(__file__).parents[2] / "data" / "templates" / "autoindex.html"
+DEFAULT_TEMPLATE = "autoindex.html"
 
 
 def compile_template(path: str | Path) -> Template:
     """Compile the template in a file. Raises OSError, and jinja2's TemplateError naming the line."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-    template: Template = environment.from_string(text)
+    template: Template = _environment().from_string(text)
     return template
 
 
 def compile_default(configuration: Configuration) -> None:
     """Compile the template that comes along, once, before the fork."""
-    configuration.main.settings(AutoindexServer).template = compile_template(DEFAULT_TEMPLATE)
+    configuration.main.settings(AutoindexServer).template = load_template(DEFAULT_TEMPLATE, _environment())
+
+
+def _environment() -> Environment:
+    return Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)

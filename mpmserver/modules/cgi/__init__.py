@@ -10,6 +10,7 @@ from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.modules.cgi import directives
 from mpmserver.modules.cgi.handler import script_handler
 from mpmserver.modules.cgi.settings import CgiDir, CgiServer
+from mpmserver.modules.cgi.spawn import prepare
 from mpmserver.modules.cgi.words import CGI
 
 MODULE = Module(
@@ -18,4 +19,5 @@ MODULE = Module(
     hooks=(Hook(Phase.HANDLER, script_handler(CGI), handler="cgi-script"),),
     server_settings=CgiServer,
     dir_settings=CgiDir,
+    child_init=prepare,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.cgivars import cgi_vars
 from mpmserver.core.module import InternalRedirect
-from mpmserver.core.settings import CoreDir, Level, Options, effective_options
+from mpmserver.core.settings import Level, Options, effective
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_text
 from mpmserver.http.uri import unescape_query
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ScriptHandler = Callable[["Exchange"], Awaitable["Response | InternalRedirect"]]
 
 _SHELL_SPECIAL = re.compile(r"[&;`'\"|*?~<>^()\[\]{}$\\\n]")
+_EXEC_CGI = int(Options.EXEC_CGI)
+_SYM_LINKS = int(Options.SYM_LINKS)
 _NO_PROCESS = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 """What says that this system has no room for another program, whichever it is."""
 
@@ -42,7 +44,7 @@ def script_handler(words: Words) -> ScriptHandler:
         x.env = await cgi_vars(x)
         await work()
         run = _start(x, words, record)
-        if os.path.basename(x.filename or "").startswith("nph-"):
+        if run.name.startswith("nph-"):
             return run.raw()
         try:
             answer = await run.answer()
@@ -58,8 +60,9 @@ def script_handler(words: Words) -> ScriptHandler:
 
 def _check(x: Exchange, words: Words, record: ScriptRecord) -> None:
     """Refuse what is no script or may not be one; raises HTTPError 403 or 404 with Apache's messages."""
-    core = x.settings[CoreDir]
-    allowed = Options.EXEC_CGI in effective_options(core) or x.notes.get("alias-forced-type")
+    core = x.settings.core
+    options = effective(core.options, core.options_add, core.options_remove, _SYM_LINKS)
+    allowed = options & _EXEC_CGI or x.notes.get("alias-forced-type")
     if not allowed:
         refusal = 403, words.exec_off, "Options ExecCGI is off in this directory"
     elif x.finfo is None:
@@ -79,7 +82,8 @@ def _check(x: Exchange, words: Words, record: ScriptRecord) -> None:
 def _start(x: Exchange, words: Words, record: ScriptRecord) -> Run:
     """Start the script; raises HTTPError 500 where that fails."""
     try:
-        program = start(x.filename or "", query_words(x.args), x.env, x.settings[CoreDir].rlimits)
+        has_body = x.body.length != 0
+        program = start(x.filename or "", query_words(x.args), x.env, x.settings.core.rlimits, has_body)
     except (OSError, ValueError) as error:
         raise _not_started(x, words, record, error) from None
     return Run(x, words, record, program)

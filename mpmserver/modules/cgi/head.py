@@ -7,11 +7,10 @@ the output does. As Apache keeps a line as a C string, nothing behind a NUL coun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mpmserver.core.ranges import meets_conditions
-from mpmserver.http.dates import parse_http_date
+from mpmserver.http.dates import http_date, parse_http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.status import LINES
 
@@ -24,47 +23,44 @@ _OF_CONTENT = frozenset({"location", "content-length", "content-range", "etag"})
 """Fields that describe the content: an error page of ours drops them. All others survive errors."""
 
 
-@dataclass(slots=True)
 class ScriptHead:
     """A script's fields in order, and what it said behind Status:."""
 
-    fields: list[tuple[str, str]] = field(default_factory=list)
-    status: str | None = None
-    complete: bool = False
-    bad_line: str | None = None
-    """A line that is no field: the script's output is worth nothing."""
-    overlong: bool = False
-    _begun: bool = False
+    __slots__ = ("bad_line", "begun", "complete", "decided", "fields", "overlong", "status")
 
-    @property
-    def begun(self) -> bool:
+    def __init__(self) -> None:
+        self.fields: list[tuple[str, str]] = []
+        self.status: str | None = None
+        self.begun = False
         """Whether a whole line has been read."""
-        return self._begun
-
-    @property
-    def decided(self) -> bool:
-        """Whether more output can't change anything."""
-        return self.complete or self.overlong or self.bad_line is not None
+        self.complete = False
+        self.bad_line: str | None = None
+        """A line that is no field: the script's output is worth nothing."""
+        self.overlong = False
+        self.decided = False
+        """Whether more output can't change anything: the head is complete, overlong, or has a bad line."""
 
     def feed(self, output: bytearray) -> None:
         """Cut whole lines off `output` as far as the head goes."""
+        begin = 0
         while not self.decided:
-            end = output.find(b"\n", 0, LINE_MOST)
+            end = output.find(b"\n", begin, begin + LINE_MOST)
             if end < 0:
-                self.overlong = len(output) >= LINE_MOST
-                return
-            line = bytes(output[:end])
-            del output[: end + 1]
-            self._take(line.removesuffix(b"\r").partition(b"\0")[0].decode("latin-1"))
+                self.overlong = self.decided = len(output) - begin >= LINE_MOST
+                break
+            line = output[begin:end].removesuffix(b"\r").partition(b"\0")[0].decode("latin-1")
+            begin = end + 1
+            if line:
+                self._take(line)
+            else:
+                self.complete = self.decided = True
+        del output[:begin]
 
     def _take(self, line: str) -> None:
-        if not line:
-            self.complete = True
-            return
-        self._begun = True
+        self.begun = True
         name, colon, value = line.partition(":")
         if not colon:
-            self.bad_line = line
+            self.bad_line, self.decided = line, True
             return
         value = value.lstrip(" \t\v\f\r")
         if name.lower() == "status":
@@ -112,8 +108,9 @@ def apply_head(x: Exchange, head: ScriptHead) -> None:
             cookies.append(value)
         else:
             kept.merge(name, value)
-    kept.unset("Set-Cookie")
-    kept.extend(("Set-Cookie", value) for value in cookies)
+    if cookies:
+        kept.unset("Set-Cookie")
+        kept.extend(("Set-Cookie", value) for value in cookies)
     if verdict is not None:
         raise HTTPError(verdict)
 
@@ -128,7 +125,7 @@ def _describe(x: Exchange, name: str, value: str) -> bool:
         x.headers_out.set(name, value)
     elif key == "last-modified":
         seconds = parse_http_date(value) or 0
-        x.headers_out.set("Last-Modified", x.world.dates.http_date(min(seconds, int(x.request_time))))
+        x.headers_out.set("Last-Modified", http_date(min(seconds, int(x.request_time))))
     else:
         return key == "transfer-encoding"
     return True

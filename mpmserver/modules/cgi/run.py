@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from mpmserver.core.body import BodyError, Response, Stream, StreamBroken
 from mpmserver.core.module import InternalRedirect
-from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.modules.cgi.head import ScriptHead, apply_head
-from mpmserver.modules.cgi.script import Listeners, Script
+from mpmserver.modules.cgi.script import Script
 from mpmserver.modules.cgi.settings import CgiDir
 from mpmserver.net.waits import TimedOut
 
@@ -41,10 +41,9 @@ class Run:
         self._words = words
         self._record = record
         self._path = x.filename or ""
-        self._name = self._path.rpartition("/")[2]
-        seconds = x.settings[CgiDir].timeout or x.server[CoreServer].timeout
-        listeners = Listeners(self._on_message, record.note_body)
-        self.script = Script(program, x.body, x.peer.fd, seconds, x.world.reaper, listeners)
+        self.name = self._path.rpartition("/")[2]
+        seconds = x.settings[CgiDir].timeout or x.server.core.timeout
+        self.script = Script(program, x.body, x.peer.fd, seconds, x.world.reaper, self)
 
     async def answer(self) -> Response | InternalRedirect:
         """Read the script's head and do what it asks for."""
@@ -91,19 +90,20 @@ class Run:
             except TimedOut:
                 script.close(kill=True)
                 self.log_silence()
-                self._log(f"Script timed out before returning headers: {self._name}")
+                self._log(f"Script timed out before returning headers: {self.name}")
                 self._record.failed(504, None, b"")
                 raise HTTPError(504) from None
-        script.output.put_back(bytes(output))
+        if output:
+            script.output.put_back(bytes(output))
 
     async def _refuse(self, head: ScriptHead) -> None:
         """Log what is wrong with the script's output, after all that it has said itself; raises HTTPError 500."""
         if head.bad_line is not None:
-            fault = f"malformed header from script '{self._name}': Bad header: {head.bad_line[:30]}"
+            fault = f"malformed header from script '{self.name}': Bad header: {head.bad_line[:30]}"
         elif head.begun:
-            fault = f"Premature end of script headers: {self._name}"
+            fault = f"Premature end of script headers: {self.name}"
         else:
-            fault = f"End of script output before headers: {self._name}"
+            fault = f"End of script output before headers: {self.name}"
         await self._record_failure(500, head)
         self._log(fault)
         raise HTTPError(500)
@@ -114,7 +114,7 @@ class Run:
 
     def _check_status(self, head: ScriptHead) -> None:
         if head.status is not None and not 100 <= self.x.status <= 599:
-            self._log(f"Invalid status line from script '{self._name}': {head.status[:30]}")
+            self._log(f"Invalid status line from script '{self.name}': {head.status[:30]}")
 
     # The answer
 
@@ -147,7 +147,11 @@ class Run:
 
     # What is said about it
 
-    def _on_message(self, line: bytes) -> None:
+    def on_body(self, data: bytes) -> None:
+        """A piece of the request's body, on its way to the script."""
+        self._record.note_body(data)
+
+    def on_message(self, line: bytes) -> None:
         """A line on the script's stderr."""
         self._record.error(self.x.status, line)
         text = line.decode("utf-8", "surrogateescape")

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mpmserver.core.body import BodyError, ClientGone
 from mpmserver.core.reaper import Reaper
 from mpmserver.modules.cgi.spool import Spool
-from mpmserver.net.waits import TimedOut, TimeoutClass, ready
+from mpmserver.net.waits import Ready, TimedOut, TimeoutClass, wait
 
 if TYPE_CHECKING:
     from mpmserver.core.body import RequestBody
@@ -36,44 +34,42 @@ MESSAGE_MOST = 8191
 """A longer line on stderr is logged in pieces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
+class Listener(Protocol):
     """Who is told what passes through the pipes."""
 
-    message: Callable[[bytes], None]
-    """A line on stderr, without its end."""
-    body: Callable[[bytes], None]
-    """A piece of the request's body."""
+    def on_message(self, line: bytes) -> None:
+        """A line on stderr, without its end."""
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the request's body."""
 
 
 class Script:
     """One run of a script for one request; see the module's docstring."""
 
+    __slots__ = (
+        "_body", "_body_done", "_client_fd", "_closed", "_listener", "_message", "_pid", "_reaper", "_seconds",
+        "_stderr", "_stdin", "_stdout", "_to_script", "output",
+    )  # fmt: skip
+
     def __init__(
-        self,
-        program: Program,
-        body: RequestBody,
-        client_fd: int,
-        seconds: float,
-        reaper: Reaper,
-        listeners: Listeners,
+        self, program: Program, body: RequestBody, client_fd: int, seconds: float, reaper: Reaper, listener: Listener
     ) -> None:
-        self.program = program
         self.output = Spool()
+        self._pid = program.pid
         self._body = body
         self._client_fd = client_fd
         self._seconds = seconds
         self._reaper = reaper
-        self._listeners = listeners
+        self._listener = listener
         self._stdin = program.stdin
         self._stdout = program.stdout
         self._stderr = program.stderr
         self._to_script = b""
-        self._body_done = body.length == 0
+        self._body_done = self._stdin < 0
+        """The script has got, or will get, no more of the request's body."""
         self._message = b""
         self._closed = False
-        if self._body_done:
-            self._close_stdin()
 
     @property
     def ended(self) -> bool:
@@ -86,40 +82,40 @@ class Script:
         Raises `TimedOut` (SCRIPT) when nothing moved for the script's time (or `seconds`), ClientGone when the
         client has reset the connection, BodyError when it sends no proper body.
         """
-        await self.fill()
-        body_fd = self._body_wanted()
-        reads = tuple(fd for fd in (self._stdout_wanted(), self._stderr, body_fd) if fd >= 0)
-        writes = tuple(fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0)
+        body_fd = -1
+        if not self._body_done:
+            await self.fill()
+            body_fd = self._body_wanted()
+        stdout, stderr, client = self._stdout_wanted(), self._stderr, self._client_fd
+        reads = tuple([fd for fd in (stdout, stderr, body_fd) if fd >= 0])
+        writes = tuple([fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0])
         if not reads and not writes:
             return False
-        limit = self._seconds if seconds is None else seconds
-        hangups = (self._client_fd,) if self._client_fd >= 0 and self._client_fd not in (*reads, *writes) else ()
-        fds = await self._ready(reads, writes, limit, hangups, body_fd >= 0)
-        if self._client_fd in fds and self._client_fd in hangups:
+        hangups = () if client < 0 or client == body_fd or client == blocked_on else (client,)
+        waited = Ready(reads, writes, TimeoutClass.SCRIPT, self._seconds if seconds is None else seconds, hangups)
+        fds = await (wait(waited) if body_fd < 0 else self._wait_for_body(waited))
+        if hangups and client in fds:
             raise ClientGone("the client has left")
-        if self._stdin in fds and self._to_script:
+        if self._to_script and self._stdin in fds:
             self._feed()
-        if self._stdout in fds:
+        if stdout in fds:
             self.read_output()
-        if self._stderr in fds:
+        if stderr in fds:
             self._read_messages()
         return blocked_on in fds
 
-    async def _ready(
-        self, reads: tuple[int, ...], writes: tuple[int, ...], limit: float, hangups: tuple[int, ...], body: bool
-    ) -> tuple[int, ...]:
+    async def _wait_for_body(self, waited: Ready) -> tuple[int, ...]:
         """Wait for the script, or for the request's body where its time is up first."""
-        kind = TimeoutClass.SCRIPT
-        if body:
-            left = self._body.seconds_left()
-            if left <= limit:
-                kind, limit = TimeoutClass.BODY, left
+        left = self._body.seconds_left()
+        if waited.seconds is None or left <= waited.seconds:
+            waited.kind, waited.seconds = TimeoutClass.BODY, left
         try:
-            return await ready(reads, writes, kind, limit, hangups)
+            fds: tuple[int, ...] = await wait(waited)
         except TimedOut:
-            if kind is TimeoutClass.BODY:
+            if waited.kind is TimeoutClass.BODY:
                 raise self._body.late() from None
             raise
+        return fds
 
     async def fill(self) -> None:
         """Take what has arrived of the request's body, where the script has taken what came before.
@@ -134,7 +130,7 @@ class Script:
                 self._body_done = True
                 self._close_stdin()
                 return
-            self._listeners.body(data)
+            self._listener.on_body(data)
             self._to_script = data
             self._feed()
 
@@ -173,14 +169,17 @@ class Script:
             self._stdout = -1
         return True
 
-    def _read_messages(self) -> None:
+    def _read_messages(self) -> bool:
+        """Log what the script has complained of, without waiting; False where nothing has come."""
         try:
             data = os.read(self._stderr, CHUNK)
         except BlockingIOError:
-            return
+            return False
         if not data:
             os.close(self._stderr)
             self._stderr = -1
+            if not self._message:
+                return True
         lines = (self._message + data).split(b"\n")
         self._message = lines.pop()
         if self._message and (self._stderr < 0 or len(self._message) >= MESSAGE_MOST):
@@ -188,7 +187,8 @@ class Script:
             self._message = b""
         for line in lines:
             for start in range(0, len(line) or 1, MESSAGE_MOST):
-                self._listeners.message(line[start : start + MESSAGE_MOST].removesuffix(b"\r"))
+                self._listener.on_message(line[start : start + MESSAGE_MOST].removesuffix(b"\r"))
+        return True
 
     async def finish(self, keep: int = 0) -> bytes:
         """Let the script come to its end; returns up to `keep` bytes of what it still had to say.
@@ -208,8 +208,8 @@ class Script:
                     raise TimedOut(TimeoutClass.SCRIPT)
                 await self.pump(seconds=max(0.0, end - time.monotonic()))
             while self._stderr >= 0:
-                await ready((self._stderr,), (), TimeoutClass.SCRIPT, max(0.0, end - time.monotonic()))
-                self._read_messages()
+                if not self._read_messages():
+                    await wait(Ready((self._stderr,), (), TimeoutClass.SCRIPT, max(0.0, end - time.monotonic())))
         except (TimedOut, BodyError):
             self.close(kill=True)
         return bytes(kept)
@@ -232,4 +232,4 @@ class Script:
                 os.close(fd)
         self._stdout = self._stderr = -1
         self.output.close()
-        self._reaper.hand_over(self.program.process, kill)
+        self._reaper.hand_over(self._pid, kill)

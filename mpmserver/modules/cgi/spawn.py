@@ -1,22 +1,28 @@
 """Starting a program for a request: its pipes, its process group, its resource limits.
 
-`subprocess` starts it by vfork, so the size of this process does not matter. The program gets the three pipes and
-no other descriptor, default signal dispositions and an empty signal mask. RLimit* can't be set between vfork and
-exec: a shell sets them and execs the program.
+It is started by vfork, so the size of this process does not matter, and a failing exec is known when the call returns.
+The program gets its input, the two pipes of its output and no other descriptor, default signal dispositions and an
+empty signal mask. RLimit* can't be set between vfork and exec: a shell sets them and execs the program.
+
+`fork_exec` is what `subprocess` itself calls. `Popen` would look for descriptors to close each time (`Launcher` does
+so once: Python makes none that a program inherits), and make a pipe for the error of each exec.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+import threading
+from _posixsubprocess import fork_exec
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 Limits = Mapping[str, tuple[int | None, int | None]]
 
+NAMES_MOST = 1024
+"""Names of variables that are kept as they are handed to programs; clients make some of them up."""
 _UNUSUAL = re.compile(r"^[0-9]|[^A-Za-z0-9_]")
 _LIMIT_COMMANDS = {
     "cpu": "ulimit {kind} -t {amount}",
@@ -24,69 +30,158 @@ _LIMIT_COMMANDS = {
     "nproc": "ulimit {kind} -u {amount} 2>/dev/null || ulimit {kind} -p {amount}",
 }
 """The last differs: bash calls it -u, dash -p."""
+_ENCODING = sys.getfilesystemencoding()
+_ERRORS = sys.getfilesystemencodeerrors()
+_ALLOW_VFORK = () if sys.version_info >= (3, 14) else (True,)
+"""An argument that CPython 3.14 has no more: it is always allowed there."""
 
 
-@dataclass(frozen=True, slots=True)
 class Program:
-    """A running program, the leader of its own session and process group, and our (non-blocking) ends of its pipes."""
+    """A running program, the leader of its own session and process group, and our (non-blocking) ends of its pipes.
 
-    process: subprocess.Popen[bytes]
-    stdin: int
-    stdout: int
-    stderr: int
+    `stdin` is -1 where it has no input to read.
+    """
+
+    __slots__ = ("pid", "stderr", "stdin", "stdout")
+
+    def __init__(self, pid: int, stdin: int, stdout: int, stderr: int) -> None:
+        self.pid = pid
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
 
 
-def start(path: str, arguments: Sequence[str], environment: Mapping[str, str], limits: Limits) -> Program:
+def start(
+    path: str, arguments: Sequence[str], environment: Mapping[str, str], limits: Limits, has_input: bool = True
+) -> Program:
     """Start the program at `path` in its directory, with `arguments` behind its name; raises OSError or ValueError."""
-    words = [os.path.basename(path), *arguments]
-    executable = path
+    folder, _slash, name = path.rpartition("/")
+    words, executable = [name, *arguments], path
     if limits:
         words = ["sh", "-c", f'{limit_commands(limits)}exec "$0" "$@"', path, *arguments]
         executable = "/bin/sh"
         if not os.access(path, os.X_OK):
             raise PermissionError(13, os.strerror(13), path)
-    pipes: list[int] = []
+    launcher = the_launcher()
+    variables = _as_variables(environment)
+    ours: list[int] = []
+    theirs: list[int] = []
     try:
-        for _each in range(3):
-            pipes += os.pipe2(os.O_CLOEXEC)
-        stdin_read, stdin_write, stdout_read, stdout_write, stderr_read, stderr_write = pipes
-        with _open_signal_mask():
-            process = subprocess.Popen(
-                words,
-                executable=executable,
-                stdin=stdin_read,
-                stdout=stdout_write,
-                stderr=stderr_write,
-                cwd=os.path.dirname(path),
-                env=_as_variables(environment),
-                start_new_session=True,
-            )
+        for _each in range(2):
+            _add_pipe(ours, theirs)
+        if has_input:
+            _add_pipe(theirs, ours)
+        stdin = theirs[2] if has_input else launcher.null
+        pid = launcher.launch(words, executable, folder or "/", variables, stdin, theirs[0], theirs[1])
     except BaseException:
-        for fd in pipes:
+        for fd in ours:
             os.close(fd)
         raise
-    for fd in (stdin_read, stdout_write, stderr_write):
-        os.close(fd)
-    ours = (stdin_write, stdout_read, stderr_read)
+    finally:
+        for fd in theirs:
+            os.close(fd)
     for fd in ours:
         os.set_blocking(fd, False)
-    return Program(process, *ours)
+    return Program(pid, ours[2] if has_input else -1, ours[0], ours[1])
 
 
-def _as_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with names that a shell knows as variables. (ap_create_environment)"""
-    return {_UNUSUAL.sub("_", name): value for name, value in environment.items()}
+def _add_pipe(readers: list[int], writers: list[int]) -> None:
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    readers.append(reader)
+    writers.append(writer)
 
 
-@contextlib.contextmanager
-def _open_signal_mask() -> Iterator[None]:
-    """A program inherits the mask of the thread that starts it: nothing may be blocked there meanwhile."""
-    before = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+class Launcher:
+    """What one process needs to start programs, made before the first of them."""
+
+    __slots__ = ("_failures", "_failures_end", "_lock", "null")
+
+    def __init__(self) -> None:
+        self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        """The input of programs that have none."""
+        self._failures, self._failures_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._lock = threading.Lock()
+        for entry in os.listdir("/proc/self/fd"):
+            if int(entry) > 2:
+                _keep_to_itself(int(entry))
+
+    def launch(
+        self,
+        words: list[str],
+        executable: str,
+        folder: str,
+        variables: list[bytes],
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> int:
+        """Start a program with these descriptors as its first three; returns its process id. Raises OSError.
+
+        It inherits the signal mask of the thread that starts it: nothing may be blocked there meanwhile.
+        """
+        paths = (executable.encode(_ENCODING, _ERRORS),)
+        before = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        try:
+            with self._lock:
+                pid = fork_exec(
+                    words, paths, False, (), folder, variables, stdin, -1, -1, stdout, -1, stderr,
+                    self._failures, self._failures_end, True, True, -1, None, None, None, -1, None, *_ALLOW_VFORK,
+                )  # fmt: skip
+                number = self._failure()
+        finally:
+            if before:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if number:
+            os.waitpid(pid, 0)
+            raise OSError(number, os.strerror(number), executable)
+        return pid
+
+    def _failure(self) -> int:
+        """The number of the error that kept the last program from running, 0 where it runs."""
+        try:
+            _kind, number, _where = os.read(self._failures, 4096).split(b":", 2)
+        except BlockingIOError:
+            return 0
+        return int(number, 16)
+
+
+@cache
+def the_launcher() -> Launcher:
+    """The launcher of this process; each child asks for it once before it has threads (`Module.child_init`)."""
+    return Launcher()
+
+
+def prepare(child: object) -> None:
+    """Make what each process needs before it starts programs."""
+    the_launcher()
+
+
+def _keep_to_itself(fd: int) -> None:
+    """Have no program inherit a descriptor, whoever has left it open."""
     try:
-        yield
-    finally:
-        if before:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.set_inheritable(fd, False)
+    except OSError:
+        return  # it was the one that listed the others
+
+
+class _Names(dict[str, bytes]):
+    """Names of variables as a shell knows them, with their equals sign, by what they were called."""
+
+    def __missing__(self, name: str) -> bytes:
+        made = _UNUSUAL.sub("_", name).encode(_ENCODING, _ERRORS) + b"="
+        if len(self) < NAMES_MOST:
+            self[name] = made
+        return made
+
+
+_NAMES = _Names()
+
+
+def _as_variables(environment: Mapping[str, str]) -> list[bytes]:
+    """The environment as a program gets it; of two names that a shell can't tell apart the last one's value."""
+    names, encoding, errors = _NAMES, _ENCODING, _ERRORS
+    values = {names[name]: value.encode(encoding, errors) for name, value in environment.items()}
+    return [name + value for name, value in values.items()]
 
 
 def limit_commands(limits: Limits) -> str:

@@ -19,6 +19,7 @@ from mpmserver.modules.core import (
     limits,
     overrides,
     process,
+    recall,
     sections,
     server,
 )
@@ -41,17 +42,21 @@ MODULE = Module(
         *errordocument.DIRECTIVES,
         *limits.DIRECTIVES,
         *process.DIRECTIVES,
+        *recall.DIRECTIVES,
     ),
     hooks=(
         Hook(Phase.TRANSLATE, files.translate, Order.REALLY_LAST, pure=_pure),
-        Hook(Phase.FIXUP, files.override_type, Order.REALLY_FIRST, applies=files.overrides_anything, pure=_pure),
+        Hook(
+            Phase.FIXUP, files.override_type, Order.REALLY_FIRST,
+            applies=files.overrides_anything, pure=files.overrides_purely,
+        ),
         Hook(Phase.POST_READ, insert.look_up_local_name, applies=insert.wants_local_name),
         Hook(Phase.HEADER_PARSER, insert.look_up_local_name, applies=insert.wants_local_name),
         Hook(Phase.INSERT_FILTERS, insert.insert_filters, applies=insert.has_filters),
         Hook(Phase.HANDLER, files.discard_body, Order.REALLY_LAST, pure=_pure),
-        Hook(Phase.HANDLER, files.serve_file, Order.REALLY_LAST, pure=_pure),
+        Hook(Phase.HANDLER, files.file_server, Order.REALLY_LAST, per_settings=True, pure=_pure),
     ),
     server_settings=CoreServer,
     dir_settings=CoreDir,
     post_config=check_error_logs,
-)
+)  # fmt: skip

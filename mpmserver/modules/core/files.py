@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from base64 import b64encode
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
 from mpmserver.core.body import EMPTY, OpenFile, Response
@@ -30,41 +31,48 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.core.expr import StringExpression
     from mpmserver.core.module import Handled
+    from mpmserver.core.site import Merged
 
 STANDARD_METHODS = ("GET", "OPTIONS", "POST")
 _ETAG_FIELDS = ((ETag.INODE, "INode"), (ETag.MTIME, "MTime"), (ETag.SIZE, "Size"))
 _BLOCK = 1 << 16
 _PATH_MAX = 4096
+_SURELY_SHORT = _PATH_MAX // 4
+"""So many characters are no path that is too long, whatever they are."""
 
 
 def translate(x: Exchange) -> Handled:
     """Map the URI below the DocumentRoot. (ap_core_translate)"""
     uri = x.uri
-    if not uri.startswith("/") and uri != "*":
+    if uri[:1] != "/" and uri != "*":
         raise HTTPError(400, log=f"AH00126: Invalid URI in request '{uri}' '{x.request.request_line}'")
-    core = x.server[CoreServer]
-    if under_server_path(core.server_path, uri):
-        uri = uri[len(core.server_path or "") :]
-    path, above = _normal(uri.lstrip("/"))
-    if above or "\0" in path:
-        cause = "(20023)The given path was above the root path: " if above else ""
-        raise HTTPError(403, log=f"{cause}AH00127: Cannot map {x.request.request_line} to file")
-    root = (core.document_root or x.server.site.configuration.path("htdocs")).rstrip("/")
-    filename = f"{root}/{path}"
-    if len(os.fsencode(filename)) >= _PATH_MAX:
-        cause = f"({errno.ENAMETOOLONG}){os.strerror(errno.ENAMETOOLONG)}"
-        raise HTTPError(403, log=f"{cause}: AH00127: Cannot map {x.request.request_line} to file")
+    server = x.server
+    server_path = server.core.server_path
+    if server_path is not None and under_server_path(server_path, uri):
+        uri = uri[len(server_path) :]
+    path = uri.lstrip("/")
+    if "//" in path or "./" in path or "\0" in path or path[-1:] == ".":
+        path = _normal(x, path)
+    filename = server.document_root + path
+    if len(filename) >= _SURELY_SHORT and len(os.fsencode(filename)) >= _PATH_MAX:
+        raise _unmappable(x, f"({errno.ENAMETOOLONG}){os.strerror(errno.ENAMETOOLONG)}: ")
     x.filename = filename
     return HANDLED
 
 
-def _normal(path: str) -> tuple[str, bool]:
-    """A path without dot segments and slashes in a row, and whether it led above its root: modules may rewrite."""
-    if "//" not in path and "./" not in path and not path.endswith("."):
-        return path, False
+def _unmappable(x: Exchange, cause: str = "") -> HTTPError:
+    return HTTPError(403, log=f"{cause}AH00127: Cannot map {x.request.request_line} to file")
+
+
+def _normal(x: Exchange, path: str) -> str:
+    """A path without dot segments and slashes in a row: modules may rewrite. Raises HTTPError for what is no file's."""
     *folders, name = path.split("/")
     path, above = without_dots("/".join(("", *filter(None, folders), name)))
-    return path.lstrip("/"), above
+    if above:
+        raise _unmappable(x, "(20023)The given path was above the root path: ")
+    if "\0" in path:
+        raise _unmappable(x)
+    return path.lstrip("/")
 
 
 def override_type(x: Exchange) -> None:
@@ -94,39 +102,54 @@ def overrides_anything(settings: Any) -> bool:
     return core.forced_type is not None or core.handler is not None or core.accept_path_info is not None
 
 
-async def discard_body(x: Exchange) -> None:
+def overrides_purely(settings: Any) -> bool:
+    """Whether the handler, where SetHandler is an expression, depends on nothing but the request's head and files."""
+    handler = settings[CoreDir].handler
+    return handler is None or bool(handler.is_pure)
+
+
+def discard_body(x: Exchange) -> Coroutine[Any, Any, None] | None:
     """Read and forget the request's body before a file is looked at: a broken one is answered 400 or 413.
 
     Where the connection ends anyway after a Transfer-Encoding beside a Content-Length, it is left alone.
     (ap_discard_request_body)
     """
     request = x.request
-    if x.main is not None or not request.has_body or request.ambiguous_framing:
-        return
+    if not request.has_body or x.main is not None or request.ambiguous_framing:
+        return None
+    return _discard(x)
+
+
+async def _discard(x: Exchange) -> None:
     while await x.first.body.read(_BLOCK):
         pass
 
 
-def serve_file(x: Exchange) -> Response:
+def file_server(settings: Merged) -> Callable[[Exchange], Response]:
     """The default handler: a file's bytes, with validators, conditions and everything that says no to it."""
-    x.allowed.update(STANDARD_METHODS)
-    if x.method not in ("GET", "HEAD", "POST"):
-        return _other_method(x)
-    status = _servable(x)
-    fd = _open(x)
-    try:
-        _describe(x, fd, status)
-        verdict = meets_conditions(x)
-    except BaseException:
+    describe = _describer(settings.core)
+
+    def serve_file(x: Exchange) -> Response:
+        if x.method not in ("GET", "HEAD", "POST"):
+            return _other_method(x)
+        status = _servable(x)
+        fd = _open(x)
+        try:
+            describe(x, fd, status)
+            verdict = meets_conditions(x)
+        except BaseException:
+            os.close(fd)
+            raise
+        if verdict is None or (verdict == 412 and x.header_only):
+            return Response(verdict or x.status, OpenFile(fd, status.st_size))
         os.close(fd)
-        raise
-    if verdict is None or (verdict == 412 and x.header_only):
-        return Response(verdict or x.status, OpenFile(fd, status.st_size))
-    os.close(fd)
-    return Response(verdict, EMPTY)
+        return Response(verdict, EMPTY)
+
+    return serve_file
 
 
 def _other_method(x: Exchange) -> Response:
+    x.allowed.update(STANDARD_METHODS)
     if x.method == "OPTIONS":
         x.headers_out.set("Allow", allow_header(x))
         return Response(200, EMPTY)
@@ -167,28 +190,29 @@ def _open(x: Exchange) -> int:
         raise HTTPError(403, log=log) from None
 
 
-def _describe(x: Exchange, fd: int, status: os.stat_result) -> None:
-    """Set Last-Modified, ETag, Accept-Ranges, Content-Length, in Apache's order."""
-    now = x.request_time
-    modified = min(status.st_mtime, now)
-    x.headers_out.set("Last-Modified", http_date(int(modified)))
-    core = x.settings[CoreDir]
-    tag = _etag(core, fd, status, int(now * 1_000_000))
-    if tag is not None:
-        x.headers_out.set("ETag", tag)
-    x.headers_out.set("Accept-Ranges", "none" if core.max_ranges == 0 else "bytes")
-    x.headers_out.set("Content-Length", str(status.st_size))
-    if core.content_digest:
-        x.headers_out.set("Content-MD5", b64encode(_digest(fd, status.st_size, "md5")).decode("ascii"))
-
-
-def _etag(core: CoreDir, fd: int, status: os.stat_result, now_us: int) -> str | None:
+def _describer(core: CoreDir) -> Callable[[Exchange, int, os.stat_result], None]:
+    """What sets Last-Modified, ETag, Accept-Ranges and Content-Length, in Apache's order."""
     bits = etag_bits(core)
-    if bits & ETag.DIGEST:
-        return make_digest_etag(_digest(fd, status.st_size, "sha1"))
-    fields = [name for bit, name in _ETAG_FIELDS if bits & bit]
-    mtime_us = status.st_mtime_ns // 1000
-    return make_etag(status.st_ino, status.st_size, mtime_us, fields, is_weak(mtime_us, now_us))
+    by_digest = bool(bits & ETag.DIGEST)
+    tag_fields = tuple(name for bit, name in _ETAG_FIELDS if bits & bit)
+    accepted = ("accept-ranges", "Accept-Ranges", "none" if core.max_ranges == 0 else "bytes")
+
+    def describe(x: Exchange, fd: int, status: os.stat_result) -> None:
+        now, size = x.request_time, status.st_size
+        fields = [("last-modified", "Last-Modified", http_date(int(min(status.st_mtime, now))))]
+        if by_digest:
+            fields.append(("etag", "ETag", make_digest_etag(_digest(fd, size, "sha1"))))
+        elif tag_fields:
+            mtime_us = status.st_mtime_ns // 1000
+            weak = is_weak(mtime_us, int(now * 1_000_000))
+            fields.append(("etag", "ETag", make_etag(status.st_ino, size, mtime_us, tag_fields, weak) or ""))
+        fields.append(accepted)
+        fields.append(("content-length", "Content-Length", str(size)))
+        if core.content_digest:
+            fields.append(("content-md5", "Content-MD5", b64encode(_digest(fd, size, "md5")).decode("ascii")))
+        x.headers_out.fill(fields)
+
+    return describe
 
 
 def etag_bits(core: CoreDir) -> ETag:

@@ -44,9 +44,8 @@ def wants_local_name(settings: Any) -> bool:
 
 async def look_up_local_name(x: Exchange) -> None:
     """Have the name of the connection's own address ready: looked up once for each connection."""
-    notes = x.peer.notes
-    if LOCAL_NAME_NOTE not in notes:
-        notes[LOCAL_NAME_NOTE] = await offload(_reverse, x.peer.local[0])
+    if LOCAL_NAME_NOTE not in x.peer.notes:
+        x.peer.note(LOCAL_NAME_NOTE, await offload(_reverse, x.peer.local[0]))
 
 
 def _reverse(address: str) -> str:

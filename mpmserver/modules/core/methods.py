@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.body import EMPTY, Response, Unmeasured
-from mpmserver.core.settings import CoreServer
 from mpmserver.http.errors import HTTPError
 
 if TYPE_CHECKING:
@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 MOST_ECHOED = 65536
 
 
-async def answer_trace(x: Exchange) -> Response | None:
-    """TRACE: the request as it was received, and its body where TraceEnable is `extended`. (ap_send_http_trace)"""
-    if x.method != "TRACE":
-        return None
+def answer_without_resource(x: Exchange) -> Response | Coroutine[Any, Any, Response] | None:
+    """Answer TRACE and `OPTIONS *`."""
+    if x.method == "TRACE":
+        return _answer_trace(x)
+    if x.method == "OPTIONS" and x.uri == "*":  # there is no resource, so the answer has no Allow (http_send_options)
+        return Response(200, EMPTY)
+    return None
+
+
+async def _answer_trace(x: Exchange) -> Response:
+    """The request as it was received, and its body where TraceEnable is `extended`. (ap_send_http_trace)"""
+    if x.memo is not None:
+        x.memo.refuse("TRACE")
     first = x.first
-    allowed = first.server[CoreServer].trace_enable
+    allowed = first.server.core.trace_enable
     if allowed == "off":
         raise HTTPError(405, "TRACE denied by server configuration")
     body = b""
@@ -47,10 +56,3 @@ async def _request_body(x: Exchange) -> bytes:
 
 def _too_large() -> HTTPError:
     return HTTPError(413, "Extended TRACE request bodies cannot exceed 64k\n")
-
-
-def answer_options_star(x: Exchange) -> Response | None:
-    """`OPTIONS *`: an answer without Allow, as there is no resource. (http_send_options)"""
-    if x.method == "OPTIONS" and x.uri == "*":
-        return Response(200, EMPTY)
-    return None

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mpmserver.core.body import Response
     from mpmserver.core.exchange import Exchange
 
+_ON_ANSWER: Final = Level.TRACE2
+_ON_ERROR: Final = Level.DEBUG
+
 
 def change_request(x: Exchange) -> None:
     """Apply RequestHeader's rules."""
@@ -43,7 +46,7 @@ async def change_early(x: Exchange) -> None:
 
 def _change_answer(x: Exchange, response: Response) -> Response:
     rules = x.settings[HeadersDir]
-    x.server.log(Level.TRACE2, "headers", "AH01502: headers: ap_headers_output_filter()")
+    x.server.log(_ON_ANSWER, "headers", "AH01502: headers: ap_headers_output_filter()", cause=x)
     run(x, x.err_headers_out, rules.always)
     run(x, x.headers_out, rules.onsuccess)
     return response
@@ -51,14 +54,14 @@ def _change_answer(x: Exchange, response: Response) -> Response:
 
 async def _change_answer_async(x: Exchange, response: Response) -> Response:
     rules = x.settings[HeadersDir]
-    x.server.log(Level.TRACE2, "headers", "AH01502: headers: ap_headers_output_filter()")
+    x.server.log(_ON_ANSWER, "headers", "AH01502: headers: ap_headers_output_filter()", cause=x)
     await run_async(x, x.err_headers_out, rules.always)
     await run_async(x, x.headers_out, rules.onsuccess)
     return response
 
 
 async def _change_error(x: Exchange, response: Response) -> Response:
-    x.server.log(Level.DEBUG, "headers", "AH01503: headers: ap_headers_error_filter()")
+    x.server.log(_ON_ERROR, "headers", "AH01503: headers: ap_headers_error_filter()", cause=x)
     await run_async(x, x.err_headers_out, x.settings[HeadersDir].always)
     return response
 

@@ -1,11 +1,14 @@
 """mod_log_config: access logs.
 
-A format is compiled once into a tuple of pieces, text and functions (`format.py`, with the tokens in `items.py`);
-logging a request is calling them and joining what they return. Sinks are opened in the parent (`open_logs.py`) and
-inherited; the LOG hook only renders lines and hands them over, on the thread that served the request.
+A format is compiled once into texts and tokens (`format.py`, with the tokens in `items.py`); logging a request is
+filling a template with what the tokens say. Answers from memory are logged by templates of their own, in which little
+is left to say (`recollect.py`). Sinks are opened in the parent (`open_logs.py`) and inherited; the LOG hook only
+renders lines and hands them over, on the thread that served the request.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
@@ -13,9 +16,11 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.expr import Condition, compile_condition
 from mpmserver.core.hostnames import look_up
 from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.core.recall.recollection import RememberedLine
 from mpmserver.core.settings import CoreDir, Level
 from mpmserver.modules.log_config.format import FormatError, compile_format
 from mpmserver.modules.log_config.open_logs import begin_child, check_directories, open_logs
+from mpmserver.modules.log_config.recollect import remembered_line
 from mpmserver.modules.log_config.settings import CustomLog, LogServer, Wanted
 
 
@@ -59,21 +64,41 @@ def _condition(build: Build, text: str) -> Wanted:
         name = rest.removeprefix("!")
         if not name:
             build.fail("missing environment variable name")
-        return lambda x: (name in x.env) != rest.startswith("!")
+        return _InEnvironment(name, not rest.startswith("!"))
     if mark and kind.lower() == "expr":
         if not rest:
             build.fail("missing condition")
-        expression = compile_condition(build, rest)
-        return lambda x: _holds(x, expression)
+        return _Holds(compile_condition(build, rest))
     return build.fail("error in condition clause")
 
 
-def _holds(x: Exchange, condition: Condition) -> bool:
-    """Whether a condition holds for a request that has been answered; one that fails doesn't."""
-    value, failure = condition.evaluate(x)
-    if failure is not None:
-        x.server.log(Level.WARN, "log_config", f"AH00644: Error evaluating log condition: {failure}", x)
-    return value
+@dataclass(frozen=True, slots=True)
+class _InEnvironment:
+    """env=name: the variable is there, or it isn't."""
+
+    name: str
+    expected: bool
+    is_pure = True
+
+    def __call__(self, x: Exchange) -> bool:
+        return (self.name in x.env) is self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Holds:
+    """expr=expression: it holds when the request has been answered; one that fails doesn't."""
+
+    condition: Condition
+
+    @property
+    def is_pure(self) -> bool:
+        return self.condition.is_pure
+
+    def __call__(self, x: Exchange) -> bool:
+        value, failure = self.condition.evaluate(x)
+        if failure is not None:
+            x.server.log(Level.WARN, "log_config", f"AH00644: Error evaluating log condition: {failure}", x)
+        return value
 
 
 def _check_format(build: Build, text: str) -> None:
@@ -85,9 +110,39 @@ def _check_format(build: Build, text: str) -> None:
 
 def _log(x: Exchange) -> None:
     """Write the request's lines; called for the first request of a chain, `x.last` being the one that answered."""
-    for wanted, render, write in x.server[LogServer].compiled:
+    for log in x.server[LogServer].compiled:
+        wanted = log.wanted
         if wanted is None or wanted(x):
-            write(render(x))
+            log.write(log.render(x))
+
+
+def _remember(x: Exchange) -> list[RememberedLine] | None:
+    """How the lines of a remembered answer are written."""
+    if x.client_ip != x.peer.remote[0]:
+        return None
+    remembered: list[RememberedLine] = []
+    for log in x.server[LogServer].compiled:
+        if log.wanted is not None:
+            if not log.wanted.is_pure:
+                return None
+            if not _decided(log.wanted, x):
+                continue
+        line = remembered_line(log.format, log.write, x)
+        if line is None:
+            return None
+        remembered.append(line)
+    return remembered
+
+
+def _decided(wanted: Wanted, x: Exchange) -> bool:
+    """What a pure condition says of all requests like this one: with the same values of the fields it asks for."""
+    headers = x.request.headers
+    if x.memo is not None:
+        headers.asked = x.memo.asked
+    try:
+        return wanted(x)
+    finally:
+        headers.asked = None
 
 
 MODULE = Module(
@@ -108,7 +163,7 @@ MODULE = Module(
             Phase.HEADER_PARSER, look_up, Order.FIRST,
             applies=lambda settings: settings[CoreDir].hostname_lookups != "off",
         ),
-        Hook(Phase.LOG, _log),
+        Hook(Phase.LOG, _log, remember=_remember),
     ),
     server_settings=LogServer,
     post_config=check_directories,

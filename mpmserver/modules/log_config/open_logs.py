@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mpmserver.config.errors import ConfigError, ErrorKind
 from mpmserver.core.errorlog import LogOpenError, os_error
 from mpmserver.modules.log_config.buffer import LineBuffer
-from mpmserver.modules.log_config.format import Formatter, compile_format
-from mpmserver.modules.log_config.settings import COMMON, CustomLog, LogServer, Wanted
+from mpmserver.modules.log_config.format import compile_format
+from mpmserver.modules.log_config.settings import COMMON, CompiledLog, CustomLog, LogServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mpmserver.core.child import Child
     from mpmserver.core.logs import LogSink, Opener
     from mpmserver.core.site import Server, Site
-
-    Compiled = tuple[Wanted | None, Formatter, Callable[[bytes], None]]
 
 
 def check_directories(configuration: Configuration) -> None:
@@ -83,11 +81,11 @@ class Writers:
             name = target if target.startswith("|") else os.path.normpath(os.path.join(self._root, target))
             raise LogOpenError(f"{os_error(error)}: AH00649: could not open {what} {name}.") from None
         if self._buffers is None:
-            return sink.write
-        return self._buffers.setdefault(sink, LineBuffer(sink.write)).write
+            return sink.writer
+        return self._buffers.setdefault(sink, LineBuffer(sink.writer)).write
 
 
-def _compiled_logs(site: Site, server: Server, writers: Writers) -> list[Compiled]:
+def _compiled_logs(site: Site, server: Server, writers: Writers) -> list[CompiledLog]:
     """A virtual host without logs writes the main server's, in its own default format where they name none."""
     main, own = site.main[LogServer], server[LogServer]
     declared = server.config.tables.get(LogServer)
@@ -99,6 +97,7 @@ def _compiled_logs(site: Site, server: Server, writers: Writers) -> list[Compile
     return [_compiled(log, formats | own.formats, own.default_format, writers) for log in own.logs] + shared
 
 
-def _compiled(log: CustomLog, formats: dict[str, str], default: str, writers: Writers) -> Compiled:
+def _compiled(log: CustomLog, formats: dict[str, str], default: str, writers: Writers) -> CompiledLog:
     form = default if log.format is None else formats.get(log.format, log.format)
-    return log.wanted, compile_format(form), writers.open(log.target)
+    compiled = compile_format(form)
+    return CompiledLog(log.wanted, compiled, compiled.render, writers.open(log.target))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from mpmserver.config.node import Origin
 from mpmserver.config.settings import Settings, setting
@@ -12,8 +12,19 @@ from mpmserver.config.settings import Settings, setting
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.modules.log_config.buffer import LineBuffer
+    from mpmserver.modules.log_config.format import Format, Formatter
 
-Wanted = Callable[["Exchange"], bool]
+
+class Wanted(Protocol):
+    """A log's condition."""
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether the same request is always logged, or never."""
+
+    def __call__(self, x: Exchange) -> bool:
+        """Whether a request that has been answered is logged."""
+
 
 COMMON = '%h %l %u %t "%r" %>s %b'
 """The format of a TransferLog where no LogFormat says otherwise; its nickname is CLF."""
@@ -32,6 +43,18 @@ class CustomLog:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledLog:
+    """One log of a server, ready to be written."""
+
+    wanted: Wanted | None
+    format: Format
+    render: Formatter
+    """The format's."""
+    write: Callable[[bytes], None]
+    """Takes a line."""
+
+
 @dataclass(slots=True)
 class LogServer(Settings):
     """Logs, formats by nickname, and what `open_logs` made of them."""
@@ -44,5 +67,4 @@ class LogServer(Settings):
     """BufferedLogs, the main server's: lines are written when there are many, or their child ends."""
     buffers: tuple[LineBuffer, ...] = setting(())
     """What they are kept in."""
-    compiled: tuple[Any, ...] = setting(())
-    """(condition, format function, sink's write) of each log."""
+    compiled: tuple[CompiledLog, ...] = setting(())

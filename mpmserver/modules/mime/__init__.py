@@ -2,124 +2,91 @@
 
 Each extension counts, in any order; of several types, charsets or handlers the last one wins, languages and
 encodings add up. What comes before the first dot is the name, leading dots included, and says nothing.
-Everything is looked up in dictionaries that were merged with the sections; TYPE is the only hook.
+Everything is looked up in dictionaries that were merged with the sections; TYPE is the only hook. What all
+extensions of a name come to is the same for every file with these settings and is kept (`extensions.py`).
 """
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from typing import Any
 
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase
 from mpmserver.core.settings import Level
+from mpmserver.core.site import Merged
 from mpmserver.modules.mime.directives import DIRECTIVES, load_types
-from mpmserver.modules.mime.media_type import MediaType
-from mpmserver.modules.mime.settings import REMOVED_TYPE, Extension, MimeDir, MimeServer
+from mpmserver.modules.mime.extensions import Said, said_by
+from mpmserver.modules.mime.settings import MimeDir, MimeServer
 
 DIRECTORY_TYPE = "httpd/unix-directory"
+_MOST_KEPT = 512
+_LONGEST_KEPT = 64
 
 
-class _Found:
-    """What the extensions of one name said so far."""
+def type_finder(settings: Merged) -> Callable[[Exchange], Handled | None]:
+    """The hook: what sets content type, languages, encoding, handler and filters by the extensions of a file's name."""
+    mime, types = settings[MimeDir], settings.server[MimeServer].types
+    known: dict[str, Said] = {}
 
-    __slots__ = ("charset", "known", "media_type", "unknown")
+    def find_type(x: Exchange) -> Handled | None:
+        if x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode):
+            x.content_type = DIRECTORY_TYPE
+            return HANDLED
+        path = x.filename
+        if path is None:
+            return None
+        if mime.use_path_info:
+            path += x.path_info
+        begin = dot = path.rfind("/") + 1
+        while path.startswith(".", dot):  # leading dots belong to the name
+            dot += 1
+        dot = path.find(".", dot)
+        if dot >= 0:
+            ending = path[dot:]
+            said = known.get(ending)
+            if said is None:
+                said = said_by(ending, mime, types)
+                if len(known) < _MOST_KEPT and len(ending) <= _LONGEST_KEPT:
+                    known[ending] = said
+            _take_over(x, said, path[begin:dot])
+        if mime.default_language is not None and not x.content_languages:
+            x.content_languages = [mime.default_language]
+        return HANDLED if x.content_type else None
 
-    def __init__(self, base: str) -> None:
-        self.media_type: MediaType | None = None
-        self.charset: str | None = None
-        self.known = False
-        """Whether any extension said something that counts in content negotiation."""
-        self.unknown = [base]
-        """The parts of the name that said nothing, as they are written."""
-
-
-def find_type(x: Exchange) -> Handled | None:
-    """Set content type, languages, encoding, handler and filters by the extensions of the file's name."""
-    if x.finfo is not None and stat.S_ISDIR(x.finfo.st_mode):
-        x.content_type = DIRECTORY_TYPE
-        return HANDLED
-    if x.filename is None:
-        return None
-    mime = x.settings[MimeDir]
-    name = f"{x.filename}{x.path_info}" if mime.use_path_info else x.filename
-    base, *extensions = _parts(name[name.rfind("/") + 1 :])
-    found = _Found(base)
-    if extensions:
-        _look_up(x, mime, extensions, found)
-    if found.known:
-        x.notes["ap-mime-exceptions-list"] = found.unknown
-    if found.media_type is not None:
-        if found.media_type.complaint:
-            x.server.log(Level.WARN, "mime", found.media_type.complaint)
-        x.content_type = found.media_type.with_charset(found.charset)
-    if not x.content_languages and mime.default_language is not None:
-        x.content_languages = [mime.default_language]
-    return HANDLED if x.content_type else None
+    return find_type
 
 
-def _parts(name: str) -> list[str]:
-    """The base name (with its leading dots) and the extensions, empty ones left out."""
-    bare = name.lstrip(".")
-    base, *extensions = bare.split(".")
-    return [name[: len(name) - len(bare)] + base, *(extension for extension in extensions if extension)]
+def _take_over(x: Exchange, said: Said, base: str) -> None:
+    """Give the request what the extensions say; `base` is the name before them."""
+    if said.more:
+        _take_over_more(x, said)
+    if said.is_known:
+        x.notes["ap-mime-exceptions-list"] = [base, *said.unknown]
+    if said.content_type is not None:
+        if said.complaint:
+            x.server.log(Level.WARN, "mime", said.complaint, cause=x)
+        x.content_type = said.content_type
 
 
-def _look_up(x: Exchange, mime: MimeDir, extensions: list[str], found: _Found) -> None:
-    types = x.server[MimeServer].types
-    for extension in extensions:
-        lower = extension.lower()
-        said = mime.extensions.get(lower)
-        media_type = said.media_type if said is not None else None
-        if media_type is None:
-            media_type = types.get(lower)
-        known = False
-        if media_type is not None and media_type is not REMOVED_TYPE:
-            found.media_type = media_type
-            known = True
-        if said is not None:
-            known = _apply(x, mime, said, found) or known
-        if known:
-            found.known = True
-        else:
-            found.unknown.append(extension)
-
-
-def _apply(x: Exchange, mime: MimeDir, said: Extension, found: _Found) -> bool:
-    """Take over what an extension says besides its type; whether that counts as known."""
-    known = False
-    if said.charset:
-        found.charset = said.charset
-        known = True
-    if said.language:
-        x.content_languages = [*x.content_languages, said.language]
-        known = True
-    if said.encoding:
-        x.content_encoding = f"{x.content_encoding}, {said.encoding}" if x.content_encoding else said.encoding
-        known = True
-    if said.handler:
+def _take_over_more(x: Exchange, said: Said) -> None:
+    """What few extensions have: languages, encodings, a handler, filters."""
+    if said.languages:
+        x.content_languages = [*x.content_languages, *said.languages]
+    for encoding in said.encodings:
+        x.content_encoding = f"{x.content_encoding}, {encoding}" if x.content_encoding else encoding
+    if said.handler is not None:
         x.handler = said.handler
-        known = known or "Handlers" in mime.multimatch
-    if said.input_filters or said.output_filters:
-        _add_filters(x, said)
-        known = known or "Filters" in mime.multimatch
-    return known
-
-
-def _add_filters(x: Exchange, said: Extension) -> None:
-    for name in (said.input_filters or "").split(";"):
-        if name:
-            _unknown_filter(x, name)
-    for name in (said.output_filters or "").split(";"):
-        known = x.server.site.filters.get(name)
+    filters = x.server.site.filters
+    for name, is_output in said.filters:
+        known = filters.get(name) if is_output else None
         if known is not None:
             x.filters.append(known)
-        elif name:
-            _unknown_filter(x, name)
-
-
-def _unknown_filter(x: Exchange, name: str) -> None:
-    x.server.log(Level.ERROR, "core", f"AH00082: an unknown filter was not added: {name}", x)
+            if x.memo is not None:
+                x.memo.refuse(f"filter {name}")
+        else:
+            x.server.log(Level.ERROR, "core", f"AH00082: an unknown filter was not added: {name}", x)
 
 
 def _pure(settings: Any) -> bool:
@@ -129,7 +96,7 @@ def _pure(settings: Any) -> bool:
 MODULE = Module(
     "mime",
     directives=DIRECTIVES,
-    hooks=(Hook(Phase.TYPE, find_type, pure=_pure),),
+    hooks=(Hook(Phase.TYPE, type_finder, per_settings=True, pure=_pure),),
     server_settings=MimeServer,
     dir_settings=MimeDir,
     post_config=load_types,

@@ -47,7 +47,8 @@ class ProxyPreface:
         if header is None:
             return False
         del buffer[: header.size]
-        client = self._peer.notes[CLIENT_NOTE] = header.client or self._peer.remote
+        client = header.client or self._peer.remote
+        self._peer.note(CLIENT_NOTE, client)
         message = f"AH03511: RemoteIPProxyProtocol: received valid PROXY header: {client[0]}:{client[1]}"
         self._log(Level.DEBUG, "remoteip", message)
         return True

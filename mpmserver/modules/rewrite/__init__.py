@@ -64,6 +64,10 @@ MODULE = Module(
             applies=_server_applies(waits=True),
         ),
         Hook(
+            Phase.FIXUP, directory_context.refuse, Order.FIRST,
+            applies=directory_context.is_forbidden, pure=always,
+        ),
+        Hook(
             Phase.FIXUP, directory_context.fixup, Order.FIRST,
             applies=_section_applies(waits=False), pure=_section_pure,
         ),

@@ -9,7 +9,7 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets, path_text
 from mpmserver.http.uri import escape_uri
-from mpmserver.modules.rewrite.engine import Outcome
+from mpmserver.modules.rewrite.engine import CHANGED_NO_ESCAPE, STATUS, Outcome
 from mpmserver.modules.rewrite.state import PROXY
 from mpmserver.modules.rewrite.uris import Absolute, absolute, escaped
 
@@ -28,15 +28,14 @@ def end_if_settled(run: Run, outcome: Outcome, numbers: tuple[str, str]) -> Abso
     x = run.x
     uri = x.filename or ""
     target = absolute(uri)
-    will_escape = target is not None and outcome is not Outcome.CHANGED_NO_ESCAPE
-    if x.args and not will_escape and _UNWANTED.search(x.args):
+    if x.args and (target is None or outcome is CHANGED_NO_ESCAPE) and _UNWANTED.search(x.args):
         message = f"{numbers[0]}: Rewritten query string contains control characters or spaces"
         x.server.log(Level.ERROR, "rewrite", message, x)
         raise HTTPError(403)
-    if outcome is Outcome.STATUS:
+    if outcome is STATUS:
         status, x.status = x.status, 200
         raise HTTPError(status)
-    if len(uri) > len(PROXY) and uri.startswith(PROXY):
+    if uri.startswith(PROXY) and uri != PROXY:
         message = f"{numbers[1]}: attempt to make remote request from mod_rewrite without proxy enabled: {uri}"
         x.server.log(Level.ERROR, "rewrite", message, x)
         raise HTTPError(403)
@@ -49,7 +48,7 @@ def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | No
     Raises HTTPError with the redirect's status.
     """
     x = run.x
-    keeps = outcome is Outcome.CHANGED_NO_ESCAPE
+    keeps = outcome is CHANGED_NO_ESCAPE
     if not keeps:
         if run.tracing:
             run.trace(1, f"escaping {x.filename} for redirect")

@@ -15,17 +15,21 @@ from mpmserver.core.settings import Level
 from mpmserver.modules.rewrite.cookies import set_cookie
 from mpmserver.modules.rewrite.flags import ConditionFlag, Flag
 from mpmserver.modules.rewrite.state import PROXY
-from mpmserver.modules.rewrite.uris import absolute, qualified, reduced, split_query
+from mpmserver.modules.rewrite.uris import Absolute, absolute, qualified, reduced, split_query
 
 if TYPE_CHECKING:
     from mpmserver.config.regex import RegexMatch
+    from mpmserver.modules.rewrite.conditions import RewriteCondition
     from mpmserver.modules.rewrite.rule import Rule
     from mpmserver.modules.rewrite.state import Run
+
+    Conditions = tuple[RewriteCondition, ...]
 
 FORCED_TYPE = "rewrite-forced-mimetype"
 FORCED_HANDLER = "rewrite-forced-handler"
 REDUCED = "mod_rewrite_uri_reduced"
 _SENDS_AWAY = Flag.FORCE_REDIRECT | Flag.PROXY
+_DROPS_QUERY = Flag.QS_NONE | Flag.QS_DISCARD
 
 
 class Effect(enum.Enum):
@@ -38,74 +42,86 @@ class Effect(enum.Enum):
     REFUSED = enum.auto()
 
 
+NO_MATCH, NOTED, SUBSTITUTED, REFUSED = Effect
+"""By names of their own, for looking up an enumeration's member takes longer than most of what is done with it."""
+
+
 async def apply_rule(run: Run, rule: Rule, match: RegexMatch | None) -> Effect:
     """Do what a rule says whose pattern has been asked: `match` is None for one that was not to match."""
     run.condition_match = None
     run.rule_match = match
-    run.vary.clear()
-    run.vary_now.clear()
-    if rule.conditions and not await _hold(run, rule):
-        return Effect.NO_MATCH
-    allowed = True
-    new_uri = ""
-    if rule.output is not None:
-        new_uri, allowed = await _substitute(run, rule)
-    if not allowed:
-        return Effect.REFUSED
-    await _expand_extras(run, rule)
-    if rule.output is None:
-        await _force_type_and_handler(run, rule)
-        if rule.flags & Flag.STATUS:
-            if run.tracing:
-                run.trace(2, f"forcing responsecode {rule.status} for {run.x.filename}")
-            run.x.status = rule.status
-        return Effect.NOTED
-    _adopt(run, rule, new_uri)
-    await _settle(run, rule)
-    return Effect.SUBSTITUTED
-
-
-async def _hold(run: Run, rule: Rule) -> bool:
-    """Whether all conditions hold, those joined by OR as one."""
-    conditions = rule.conditions
-    index = 0
-    while index < len(conditions):
-        condition = conditions[index]
-        held = await condition.holds_async(run) if condition.is_async else condition.holds(run)
-        if condition.flags & ConditionFlag.NO_VARY:
-            run.vary_now.clear()
-        if condition.flags & ConditionFlag.OR_NEXT:
-            if not held:
-                run.vary_now.clear()
-                index += 1
-                continue
-            while index < len(conditions) and conditions[index].flags & ConditionFlag.OR_NEXT:
-                index += 1
-        elif not held:
-            return False
-        index += 1
-        run.vary += run.vary_now
-        run.vary_now.clear()
-    return True
-
-
-async def _substitute(run: Run, rule: Rule) -> tuple[str, bool]:
-    """Expand the substitution; False where a question mark was put in (%3f, a map, a header) and is not wanted."""
+    if run.vary or run.vary_now:
+        run.vary, run.vary_now = [], []
+    if rule.conditions:
+        conditions = rule.conditions
+        if rule.all_conditions:
+            for condition in conditions:
+                if not condition.holds(run):
+                    return NO_MATCH
+            run.vary, run.vary_now = run.vary_now, run.vary
+        elif not (await _hold_async(run, conditions) if rule.is_async else _hold(run, conditions)):
+            return NO_MATCH
     output = rule.output
-    assert output is not None
-    x = run.x
-    from_outside = False
-    if not rule.flags & Flag.UNSAFE_ALLOW_3F:
-        text, from_outside = await output.expand_watching(run)
-    else:
-        text = await output.expand_async(run) if output.is_async else output.expand(run)
+    if output is None:
+        await _note(run, rule)
+        return NOTED
+    text, from_outside = await output.expand_watching_async(run) if output.is_async else output.expand_watching(run)
     if run.tracing:
         run.trace(2, f"rewrite '{run.uri}' -> '{text}'")
-    if from_outside:
+    if from_outside and not rule.flags & Flag.UNSAFE_ALLOW_3F:
         message = "AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F"
-        x.server.log(Level.ERROR, "rewrite", message, x)
-        x.status = 403
-    return text, not from_outside
+        run.x.server.log(Level.ERROR, "rewrite", message, run.x)
+        run.x.status = 403
+        return REFUSED
+    if rule.does_more:
+        await _expand_extras(run, rule)
+    if _settle(run, rule, text) and rule.does_more:
+        await _force_type_and_handler(run, rule)
+    return SUBSTITUTED
+
+
+async def _note(run: Run, rule: Rule) -> None:
+    """What a rule does that substitutes nothing."""
+    if rule.does_more:
+        await _expand_extras(run, rule)
+        await _force_type_and_handler(run, rule)
+    if rule.flags & Flag.STATUS:
+        if run.tracing:
+            run.trace(2, f"forcing responsecode {rule.status} for {run.x.filename}")
+        run.x.status = rule.status
+
+
+def _hold(run: Run, conditions: Conditions) -> bool:
+    """Whether all conditions hold, those joined by OR as one."""
+    index, count = 0, len(conditions)
+    while 0 <= index < count:
+        index = _next(run, conditions, index, conditions[index].holds(run))
+    return index > 0
+
+
+async def _hold_async(run: Run, conditions: Conditions) -> bool:
+    """As `_hold`, waiting where that is necessary."""
+    index, count = 0, len(conditions)
+    while 0 <= index < count:
+        condition = conditions[index]
+        held = await condition.holds_async(run) if condition.is_async else condition.holds(run)
+        index = _next(run, conditions, index, held)
+    return index > 0
+
+
+def _next(run: Run, conditions: Conditions, index: int, held: bool) -> int:
+    """Which condition is to be asked behind one that held or didn't: -1 for none, as they don't all hold."""
+    flags = conditions[index].flags
+    if not held:
+        run.vary_now.clear()
+        return index + 1 if flags & ConditionFlag.OR_NEXT else -1
+    if run.vary_now:
+        if not flags & ConditionFlag.NO_VARY:
+            run.vary += run.vary_now
+        run.vary_now.clear()
+    while index < len(conditions) and conditions[index].flags & ConditionFlag.OR_NEXT:
+        index += 1
+    return index + 1
 
 
 async def _expand_extras(run: Run, rule: Rule) -> None:
@@ -139,48 +155,64 @@ async def _force_type_and_handler(run: Run, rule: Rule) -> None:
             run.x.notes[note] = text
 
 
-def _adopt(run: Run, rule: Rule, new_uri: str) -> None:
-    """Make the substitution the request's file name and query."""
-    x = run.x
+def _settle(run: Run, rule: Rule, new_uri: str) -> bool:
+    """Make the substitution the request's file name and query; True where that is one of this server.
+
+    Otherwise it is for the proxy, or for the client.
+    """
+    x, flags = run.x, rule.flags
+    scheme = rule.scheme or absolute(new_uri)
     if run.directory is not None:
-        if rule.flags & Flag.DISCARD_PATH_INFO:
+        if flags & Flag.DISCARD_PATH_INFO:
             x.path_info = ""
-        if not run.is_proxy and not new_uri.startswith("/") and absolute(new_uri) is None:
+        if scheme is None and not run.is_proxy and new_uri[:1] != "/":
             if run.tracing:
                 run.trace(3, f"add per-dir prefix: {new_uri} -> {run.directory}{new_uri}")
             new_uri = run.directory + new_uri
-    elif not rule.flags & _SENDS_AWAY and not new_uri.startswith("/") and absolute(new_uri) is None:
+            scheme = absolute(new_uri)
+    elif scheme is None and not flags & _SENDS_AWAY and new_uri[:1] != "/":
         if run.tracing:
             run.trace(3, f"add root prefix: {new_uri} -> /{new_uri}")
         new_uri = f"/{new_uri}"
     x.filename = new_uri
-    split_query(run, rule.flags)
+    if "?" in new_uri or flags & _DROPS_QUERY or (scheme is not None and not scheme.has_query):
+        split_query(run, flags, scheme)
+    if flags & _SENDS_AWAY:
+        _send_away(run, rule, scheme)
+        return False
+    return _keep(run, rule, scheme)
 
 
-async def _settle(run: Run, rule: Rule) -> None:
-    """Whether the result is one for the proxy, for the client, or for this server."""
+def _send_away(run: Run, rule: Rule, scheme: Absolute | None) -> None:
+    """Make it a URL for the proxy or for the client."""
     x = run.x
+    uri = x.filename or ""
+    if scheme is None:
+        uri = qualified(x, uri)
     if rule.flags & Flag.PROXY:
-        uri = qualified(x, x.filename or "")
         if run.tracing:
             run.trace(2, f"forcing proxy-throughput with {uri}")
         x.filename = PROXY + uri
         return
-    if rule.flags & Flag.FORCE_REDIRECT:
-        x.filename = qualified(x, x.filename or "")
-        if run.tracing:
-            run.trace(2, f"explicitly forcing redirect with {x.filename}")
-        x.status = rule.status
-        return
-    path = reduced(run, x.filename or "")
-    if path is not None:
+    x.filename = uri
+    if run.tracing:
+        run.trace(2, f"explicitly forcing redirect with {uri}")
+    x.status = rule.status
+
+
+def _keep(run: Run, rule: Rule, scheme: Absolute | None) -> bool:
+    """Take what may be this server's for it; False for a URL of another one, which the client is sent to."""
+    x = run.x
+    if scheme is not None:
+        path = reduced(run, x.filename or "")
+        if path is None:
+            if run.tracing:
+                run.trace(2, f"implicitly forcing redirect (rc={rule.status} with {x.filename}")
+            x.status = rule.status
+            return False
         x.filename = path
         x.notes[REDUCED] = "true"
-    elif absolute(x.filename or "") is not None:
-        if run.tracing:
-            run.trace(2, f"implicitly forcing redirect (rc={rule.status} with {x.filename}")
-        x.status = rule.status
-        return
-    if (x.filename or "").startswith("//") and not rule.keeps_slashes:
-        x.filename = "/" + (x.filename or "").lstrip("/")
-    await _force_type_and_handler(run, rule)
+    filename = x.filename or ""
+    if filename[:2] == "//" and not rule.keeps_slashes:
+        x.filename = "/" + filename.lstrip("/")
+    return True

@@ -7,6 +7,7 @@ no quote. Whatever follows the flags is ignored.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from mpmserver.config.syntax import WHITE_SPACE
@@ -30,18 +31,22 @@ def split_arguments(line: str) -> Arguments | None:
     return Arguments(first, second, _word(rest)[0] if rest else None)
 
 
+_WORDS = {
+    quote: re.compile(rf"(?:[^{end}\\]|\\[{WHITE_SPACE}]?)*+", re.DOTALL)
+    for quote, end in (("", WHITE_SPACE), ('"', '"'), ("'", "'"))
+}
+"""A word's text up to its delimiter, by the quote that it begins with."""
+
+
 def _word(text: str) -> tuple[str, str | None]:
     """The first word, and what stands behind its delimiter: None where the text ended without one."""
     text = text.lstrip(WHITE_SPACE)
-    quote = text[:1] if text[:1] in ("'", '"') else ""
-    start = index = len(quote)
-    while index < len(text):
-        char = text[index]
-        if char == quote or (not quote and char in WHITE_SPACE):
-            return text[start:index], text[index + 1 :]
-        escapes = char == "\\" and text[index + 1 : index + 2] in WHITE_SPACE and index + 1 < len(text)
-        index += 2 if escapes else 1
-    return text[start:], None
+    quote = text[:1] if text[:1] in _WORDS else ""
+    start = len(quote)
+    match = _WORDS[quote].match(text, start)
+    assert match is not None
+    end = match.end()
+    return text[start:end], text[end + 1 :] if end < len(text) else None
 
 
 class FlagError(ValueError):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import operator
 import os
-import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.build import Build
@@ -25,8 +24,8 @@ from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.arguments import FlagError, split_arguments
 from mpmserver.modules.rewrite.flags import ConditionFlag, condition_flags
 from mpmserver.modules.rewrite.state import Run
-from mpmserver.modules.rewrite.substitution import Template
-from mpmserver.modules.rewrite.variables import may_look_up
+from mpmserver.modules.rewrite.substitution import Template, plain_template
+from mpmserver.modules.rewrite.variables import Read, may_look_up
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -54,15 +53,16 @@ class Test:
 class FileTest(Test):
     """-f, -d, -s, -x, -l: something about the file of this name."""
 
-    __slots__ = ("_check", "_stat")
+    __slots__ = ("_check", "_follow")
 
     def __init__(self, check: Callable[[os.stat_result], bool], follow: bool = True) -> None:
         self._check = check
-        self._stat = os.stat if follow else os.lstat
+        self._follow = follow
 
     def holds(self, run: Run, text: str) -> bool:
+        files = run.x.files
         try:
-            return self._check(self._stat(text))
+            return self._check(files.stat(text) if self._follow else files.lstat(text))
         except (OSError, ValueError):
             return False
 
@@ -101,14 +101,14 @@ class TextTest(Test):
 class RegexTest(Test):
     """A regular expression; what its groups found is kept for %1 to %9, unless it was not to match."""
 
-    __slots__ = ("_keeps", "_search")
+    __slots__ = ("_keeps", "_regex")
 
-    def __init__(self, pattern: Regex, keeps: bool) -> None:
-        self._search = pattern.search
+    def __init__(self, regex: Regex, keeps: bool) -> None:
+        self._regex = regex
         self._keeps = keeps
 
     def holds(self, run: Run, text: str) -> bool:
-        match = self._search(text)
+        match = self._regex.search(text)
         if match is None:
             return False
         if self._keeps:
@@ -197,44 +197,52 @@ _OPERATOR = 3
 _TEXT_TESTS: Final[dict[str, Compare]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "=": operator.eq,
 }  # fmt: skip
+_OF_TEXT_TESTS: Final = frozenset("<>=")
 
 
-@dataclass(frozen=True, slots=True)
 class RewriteCondition:
-    """One RewriteCond."""
+    """One RewriteCond. It belongs to the configuration and never changes; equal ones may be one object."""
 
-    text: Template | None
-    """None for `expr`."""
-    pattern: str
-    """As written, for the trace."""
-    test: Test
-    flags: int
-    negated: bool
+    __slots__ = ("_ask", "_say", "flags", "is_async", "negated", "pattern", "test", "text")
 
-    is_async: bool = field(init=False)
-    """Whether only `holds_async` may be used: it may have to wait, or it asks a map."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "is_async", self.test.is_async or (self.text is not None and self.text.is_async))
+    def __init__(self, text: Template | None, pattern: str, test: Test, flags: int, negated: bool) -> None:
+        self.text = text
+        """None for `expr`."""
+        self.pattern = pattern
+        """As written, for the trace."""
+        self.test = test
+        self.flags = flags
+        self.negated = negated
+        self.is_async = test.is_async or (text is not None and text.is_async)
+        """Whether only `holds_async` may be used: it may have to wait, or it asks a map."""
+        self._say: Read = _nothing if text is None else text.reader()
+        self._ask = test.holds
 
     def holds(self, run: Run) -> bool:
         """Whether it is fulfilled."""
-        text = "" if self.text is None else self.text.expand(run)
-        return self._finish(run, text, self.test.holds(run, text))
+        text = self._say(run)
+        held = self._ask(run, text) is not self.negated
+        if run.tracing:
+            self._tell(run, text, held)
+        return held
 
     async def holds_async(self, run: Run) -> bool:
         """Whether it is fulfilled; suspends only where it has to wait."""
         text = "" if self.text is None else await self.text.expand_async(run)
-        return self._finish(run, text, await self.test.holds_async(run, text))
-
-    def _finish(self, run: Run, text: str, held: bool) -> bool:
-        held = held is not self.negated
+        held = await self.test.holds_async(run, text) is not self.negated
         if run.tracing:
-            shown = "(null)" if self.text is None else text
-            case = " [NC]" if self.flags & ConditionFlag.NO_CASE else ""
-            matched = "matched" if held else "not-matched"
-            run.trace(4, f"RewriteCond: input='{shown}' pattern='{self.pattern}'{case} => {matched}")
+            self._tell(run, text, held)
         return held
+
+    def _tell(self, run: Run, text: str, held: bool) -> None:
+        shown = "(null)" if self.text is None else text
+        case = " [NC]" if self.flags & ConditionFlag.NO_CASE else ""
+        matched = "matched" if held else "not-matched"
+        run.trace(4, f"RewriteCond: input='{shown}' pattern='{self.pattern}'{case} => {matched}")
+
+
+def _nothing(run: Run) -> str:
+    return ""
 
 
 def compile_rewrite_condition(build: Build, line: str) -> RewriteCondition:
@@ -252,26 +260,34 @@ def compile_rewrite_condition(build: Build, line: str) -> RewriteCondition:
         flags = _without_case(build, flags, pattern)
         test: Test = _expression(build, pattern, flags, negated)
         return RewriteCondition(None, arguments.second, test, flags, negated)
-    test, flags = _test(build, pattern, flags, negated)
-    return RewriteCondition(Template(arguments.first), arguments.second, test, flags, negated)
+    special, flags = _special_test(build, pattern, flags)
+    if special is not None:
+        return RewriteCondition(plain_template(arguments.first), arguments.second, special, flags, negated)
+    try:
+        regex = build.regex(pattern, "i" if flags & ConditionFlag.NO_CASE else "")
+    except ConfigError:
+        build.fail(f"RewriteCond: cannot compile regular expression '{pattern}'")
+    return _regex_condition(arguments.first, arguments.second, regex, flags, negated)
 
 
-def _test(build: Build, pattern: str, flags: int, negated: bool) -> tuple[Test, int]:
-    """Choose by what the pattern begins with; numbers and files know no case."""
-    ignore_case = bool(flags & ConditionFlag.NO_CASE)
+@lru_cache(maxsize=1024)
+def _regex_condition(text: str, pattern: str, regex: Regex, flags: int, negated: bool) -> RewriteCondition:
+    return RewriteCondition(plain_template(text), pattern, RegexTest(regex, keeps=not negated), flags, negated)
+
+
+def _special_test(build: Build, pattern: str, flags: int) -> tuple[Test | None, int]:
+    """The test that a pattern begins with, None for a regular expression; numbers and files know no case."""
     if pattern in _FILE_TESTS:
         return _FILE_TESTS[pattern](), _without_case(build, flags, pattern)
     if (numeric := _NUMBER_TESTS.get(pattern[:3])) is not None and len(pattern) > _OPERATOR:
         return NumberTest(numeric, pattern[3:]), _without_case(build, flags, pattern[3:])
+    if pattern[:1] not in _OF_TEXT_TESTS:
+        return None, flags
     for prefix, compare in _TEXT_TESTS.items():
         if pattern.startswith(prefix) and pattern != prefix:
-            rest = pattern[len(prefix) :]
-            return TextTest(compare, "" if prefix == "=" and rest == '""' else rest, ignore_case), flags
-    try:
-        compiled = build.regex(pattern, re.IGNORECASE if ignore_case else 0)
-    except ConfigError:
-        build.fail(f"RewriteCond: cannot compile regular expression '{pattern}'")
-    return RegexTest(compiled, keeps=not negated), flags
+            rest = "" if prefix == "=" and pattern == '=""' else pattern[len(prefix) :]
+            return TextTest(compare, rest, bool(flags & ConditionFlag.NO_CASE)), flags
+    return None, flags
 
 
 def _without_case(build: Build, flags: int, pattern: str) -> int:

@@ -8,7 +8,7 @@ from mpmserver.config.sections import SectionKind
 from mpmserver.modules.rewrite.conditions import compile_rewrite_condition
 from mpmserver.modules.rewrite.maps import make_map
 from mpmserver.modules.rewrite.rule import compile_rule
-from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer
+from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer, add_rule
 
 _OPTIONS = {
     "inherit": RewriteOption.INHERIT,
@@ -102,7 +102,7 @@ def rewrite_rule(build: Build, line: str) -> None:
     """RewriteRule, with the conditions that wait for it."""
     server, section = _places(build)
     place = section if server is None else server
-    place.append("rules", compile_rule(build, line, place.pending or ()))
+    add_rule(place, compile_rule(build, line, place.pending or ()))
     place.pending = ()
 
 

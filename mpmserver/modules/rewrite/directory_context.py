@@ -16,7 +16,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import FORCED_HANDLER, FORCED_TYPE
-from mpmserver.modules.rewrite.engine import Outcome, apply_rules, drive, has_ended
+from mpmserver.modules.rewrite.engine import NOTHING, Outcome, apply_rules, drive, has_ended
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption
 from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.trace import trace, tracing
@@ -34,44 +34,51 @@ _LINKS = int(Options.SYM_LINKS | Options.SYM_OWNER)
 
 def fixup(x: Exchange) -> Handled | None:
     """The hook for rules that wait for nothing."""
-    return drive(fixup_async(x))
+    settings = x.settings[RewriteDir]
+    run = _begin(x, settings)
+    return None if run is None else _finish(run, settings, drive(apply_rules(run, settings.rule_set)))
 
 
 async def fixup_async(x: Exchange) -> Handled | None:
     """Rewrite by the rules of the request's sections. Raises HTTPError where they refuse or redirect."""
     settings = x.settings[RewriteDir]
-    directory = settings.directory
-    if directory is None or not settings.enabled:
-        return None
-    core = x.settings[CoreDir]
-    if not effective(core.options, core.options_add, core.options_remove, _DEFAULT_OPTIONS) & _LINKS:
-        _refuse_without_links(x)
+    run = _begin(x, settings)
+    return None if run is None else _finish(run, settings, await apply_rules(run, settings.rule_set))
+
+
+def _begin(x: Exchange, settings: RewriteDir) -> Run | None:
+    """The state of a run through the section's rules, None where this request is not rewritten."""
+    directory, filename = settings.directory, x.filename
     run = Run(x, directory)
-    if not settings.options & RewriteOption.ALLOW_NO_SLASH and f"{x.filename}/" == directory:
+    if f"{filename}/" == directory and not settings.options & RewriteOption.ALLOW_NO_SLASH:
         return None  # mod_dir will send the client to the address with a slash
     if has_ended(x):
         if run.tracing:
             run.trace(8, "Declining, no further rewriting due to END flag")
         return None
-    given_filename, given_query = x.filename, x.args
-    if x.filename is None:
+    if filename is None:
         x.filename = x.uri
         if run.tracing:
             run.trace(2, f"init rewrite engine with requested uri {x.filename}")
-    outcome = await apply_rules(run, settings.rules)
-    if outcome is Outcome.NOTHING:
+    return run
+
+
+def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
+    x = run.x
+    if outcome is NOTHING:
         if run.tracing:
             run.trace(1, f"pass through {x.filename}")
-        x.filename = given_filename
+        x.filename = run.given_filename
         return None
     target = end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
         _replace_base(run, settings, target)
-        redirect(run, outcome, target, given_query)
-    return _redirect_internally(run, settings, given_filename)
+        redirect(run, outcome, target, run.given_query)
+    return _redirect_internally(run, settings)
 
 
-def _refuse_without_links(x: Exchange) -> None:
+def refuse(x: Exchange) -> None:
+    """Rules are not for places without links. Raises HTTPError."""
     x.server.log(
         Level.ERROR,
         "rewrite",
@@ -98,14 +105,14 @@ def _replace_base(run: Run, settings: RewriteDir, target: Absolute) -> None:
     x.filename = uri[: slash + 1] + replaced
 
 
-def _redirect_internally(run: Run, settings: RewriteDir, given: str | None) -> Handled:
+def _redirect_internally(run: Run, settings: RewriteDir) -> Handled:
     """Turn the file name that the rules made into a URL-path, and have the request start again there."""
     x = run.x
     path = (x.filename or "").removeprefix(PASS_THROUGH)
     x.filename = path
     if not path.startswith("/"):
         raise HTTPError(400)
-    if path == given:
+    if path == run.given_filename:
         if run.tracing:
             run.trace(1, f"initial URL equal rewritten URL: {path} [IGNORING REWRITE]")
         return HANDLED
@@ -164,6 +171,20 @@ def force(x: Exchange) -> None:
 
 
 def applies(settings: Any) -> bool:
-    """Whether a section rewrites at all."""
+    """Whether a section rewrites."""
+    return _has_rules(settings) and _has_links(settings)
+
+
+def is_forbidden(settings: Any) -> bool:
+    """Whether a section would rewrite and must not."""
+    return _has_rules(settings) and not _has_links(settings)
+
+
+def _has_rules(settings: Any) -> bool:
     section = settings[RewriteDir]
     return bool(section.enabled and section.directory is not None)
+
+
+def _has_links(settings: Any) -> bool:
+    core = settings[CoreDir]
+    return bool(effective(core.options, core.options_add, core.options_remove, _DEFAULT_OPTIONS) & _LINKS)

@@ -8,11 +8,12 @@ suspends only where a rule has to wait for something; where none has, `drive` ru
 from __future__ import annotations
 
 import enum
+from bisect import bisect_left
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpmserver.core.settings import CoreServer, Level
-from mpmserver.modules.rewrite.application import Effect, apply_rule
+from mpmserver.core.settings import Level
+from mpmserver.modules.rewrite.application import NO_MATCH, NOTED, REFUSED, SUBSTITUTED, Effect, apply_rule
 from mpmserver.modules.rewrite.flags import Flag
 from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.uris import PASS_THROUGH
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from mpmserver.config.regex import RegexMatch
     from mpmserver.core.exchange import Exchange
     from mpmserver.modules.rewrite.rule import Rule
+    from mpmserver.modules.rewrite.ruleset import RuleSet
 
 T = TypeVar("T")
 _END = "rewrite-end"
+_ENDS = Flag.PASS_THROUGH | Flag.END | Flag.PROXY | Flag.LAST
 
 
 class Outcome(enum.Enum):
@@ -34,6 +37,9 @@ class Outcome(enum.Enum):
     CHANGED_NO_ESCAPE = enum.auto()
     STATUS = enum.auto()
     """`x.status` is the answer."""
+
+
+NOTHING, CHANGED, CHANGED_NO_ESCAPE, STATUS = Outcome
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -59,47 +65,60 @@ def _head(x: Exchange) -> Exchange:
     return x
 
 
-async def apply_rules(run: Run, rules: tuple[Rule, ...]) -> Outcome:
+async def apply_rules(run: Run, rule_set: RuleSet) -> Outcome:
     """Apply the rules from first to last, and again where they say so."""
-    x = run.x
-    changed = Outcome.NOTHING
+    rules = rule_set.rules
+    changed = NOTHING
     rounds = 1
     index = 0
+    uri = run.prepare_uri()
     while True:
-        index, match = _next_match(run, rules, index)
+        index, match = _next_match(run, rule_set, index, uri)
         if index >= len(rules):
             return changed
         rule = rules[index]
         effect = await apply_rule(run, rule, match)
-        if effect is Effect.NO_MATCH:
+        if effect is NO_MATCH:
             index = _behind(rules, index)
             continue
         if _note_effect(run, rule, effect):
-            return Outcome.STATUS
-        if effect is Effect.SUBSTITUTED:
-            changed = Outcome.CHANGED_NO_ESCAPE if rule.flags & Flag.NO_ESCAPE else Outcome.CHANGED
-        if rule.flags & Flag.PASS_THROUGH:
-            _pass_through(run)
-            return Outcome.CHANGED
-        if _is_last(run, rule):
-            return changed
+            return STATUS
+        flags = rule.flags
+        if effect is SUBSTITUTED:
+            changed = CHANGED_NO_ESCAPE if flags & Flag.NO_ESCAPE else CHANGED
+        if flags & _ENDS:
+            return _end(run, rule, changed)
         index += 1 + max(rule.skip, 0)
-        if rule.flags & Flag.NEW_ROUND:
+        if flags & Flag.NEW_ROUND:
             rounds += 1
             if rounds >= rule.rounds:
-                return _too_many_rounds(x, rule)
+                return _too_many_rounds(run.x, rule)
             index = 0
+        uri = run.prepare_uri()
 
 
-def _next_match(run: Run, rules: tuple[Rule, ...], index: int) -> tuple[int, RegexMatch | None]:
-    """Find the next rule whose pattern says yes; the number of rules where none does.
-
-    Nothing changes before a rule matches, so what patterns are matched with is only made anew where it is told.
-    """
+def _next_match(run: Run, rule_set: RuleSet, index: int, uri: str) -> tuple[int, RegexMatch | None]:
+    """Find the next rule whose pattern says yes to `uri`; the number of rules where none does."""
+    rules = rule_set.rules
     is_subrequest = run.x.main is not None
-    run.prepare_uri()
-    uri, count = run.uri, len(rules)
-    told = run.tracing
+    if rule_set.in_turn or run.tracing:
+        return _next_in_turn(run, rules, index, uri, is_subrequest)
+    candidates = rule_set.candidates(uri)
+    for number in candidates[bisect_left(candidates, index) :] if index else candidates:
+        rule = rules[number]
+        if is_subrequest and rule.main_only:
+            continue
+        match = rule.regex.search(uri)
+        if (match is None) is rule.negated:
+            return number, match
+    return len(rules), None
+
+
+def _next_in_turn(
+    run: Run, rules: list[Rule], index: int, uri: str, is_subrequest: bool
+) -> tuple[int, RegexMatch | None]:
+    """As `_next_match`, with each rule asked: where they are few, or chained, or everything is told."""
+    count, told = len(rules), run.tracing
     while index < count:
         rule = rules[index]
         if is_subrequest and rule.main_only:
@@ -108,14 +127,14 @@ def _next_match(run: Run, rules: tuple[Rule, ...], index: int) -> tuple[int, Reg
         if told:
             run.tell_uri()
             run.trace(3, f"applying pattern '{rule.pattern}' to uri '{uri}'")
-        match = rule.search(uri)
+        match = rule.regex.search(uri)
         if (match is None) is rule.negated:
             return index, match
         index = _behind(rules, index) if rule.chained else index + 1
     return count, None
 
 
-def _behind(rules: tuple[Rule, ...], index: int) -> int:
+def _behind(rules: list[Rule], index: int) -> int:
     """Where to go on behind a rule that did not match, and those that are chained to it."""
     while index < len(rules) and rules[index].chained:
         index += 1
@@ -125,11 +144,11 @@ def _behind(rules: tuple[Rule, ...], index: int) -> int:
 def _note_effect(run: Run, rule: Rule, effect: Effect) -> bool:
     """Do what every match entails; True where the status is settled."""
     x = run.x
-    if effect is not Effect.NOTED and rule.output is not None:
+    if effect is not NOTED and rule.output is not None:
         run.last_substitution = rule
         if run.tracing:
             run.trace(2, f"setting lastsub to rule with output {rule.output.text}")
-    limit = 2 * x.server[CoreServer].limit_request_line
+    limit = 2 * x.server.head_limits.line
     if len(x.filename or "") > limit:
         message = f"RewriteRule '{rule.pattern}' and URI '{x.uri}' exceeded maximum length ({limit})"
         x.server.log(Level.ERROR, "rewrite", message, x)
@@ -137,24 +156,23 @@ def _note_effect(run: Run, rule: Rule, effect: Effect) -> bool:
         return True
     if run.vary:
         x.headers_out.merge("Vary", ", ".join(run.vary))
-    return effect is Effect.REFUSED or bool(rule.flags & Flag.STATUS)
+    return effect is REFUSED or rule.flags & Flag.STATUS != 0
 
 
-def _pass_through(run: Run) -> None:
+def _end(run: Run, rule: Rule, changed: Outcome) -> Outcome:
+    """What came of all rules, where this is the last of them."""
     x = run.x
-    if run.tracing:
-        run.trace(2, f"forcing '{x.filename}' to get passed through to next API URI-to-filename handler")
-    x.filename = f"{PASS_THROUGH}{x.filename}"
-
-
-def _is_last(run: Run, rule: Rule) -> bool:
+    if rule.flags & Flag.PASS_THROUGH:
+        if run.tracing:
+            run.trace(2, f"forcing '{x.filename}' to get passed through to next API URI-to-filename handler")
+        x.filename = f"{PASS_THROUGH}{x.filename}"
+        return CHANGED
     if rule.flags & Flag.END:
         if run.tracing:
             run.trace(8, "Rule has END flag, no further rewriting for this request")
-        head = _head(run.x)
+        head = _head(x)
         head.notes[_END] = head
-        return True
-    return bool(rule.flags & (Flag.PROXY | Flag.LAST))
+    return changed
 
 
 def _too_many_rounds(x: Exchange, rule: Rule) -> Outcome:
@@ -166,4 +184,4 @@ def _too_many_rounds(x: Exchange, rule: Rule) -> Outcome:
         x,
     )
     x.status = 500
-    return Outcome.STATUS
+    return STATUS

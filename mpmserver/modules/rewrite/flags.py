@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from mpmserver.config.numbers import atoi
@@ -49,7 +50,7 @@ class Flag:
 
 @dataclass(slots=True)
 class RuleFlags:
-    """All that the brackets of one RewriteRule say."""
+    """All that the brackets of one RewriteRule say; not changed once they are parsed."""
 
     bits: int = 0
     status: int = 302
@@ -173,8 +174,9 @@ _RULE_SETTERS = _named(
 )
 
 
+@lru_cache(maxsize=512)
 def rule_flags(text: str | None) -> RuleFlags:
-    """Parse the flags of a RewriteRule; raises FlagError."""
+    """Parse the flags of a RewriteRule; raises FlagError. The same flags are told by one object."""
     flags = RuleFlags()
     for name, value in split_flags(text) if text is not None else ():
         setter = _RULE_SETTERS.get(name.lower())
@@ -200,6 +202,7 @@ _CONDITION_FLAGS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def condition_flags(text: str | None) -> int:
     """Parse the flags of a RewriteCond; raises FlagError."""
     flags = 0

@@ -17,7 +17,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.modules.core.files import translate as core_translate
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import REDUCED
-from mpmserver.modules.rewrite.engine import Outcome, apply_rules, drive, has_ended
+from mpmserver.modules.rewrite.engine import NOTHING, Outcome, apply_rules, drive, has_ended
 from mpmserver.modules.rewrite.flags import Flag
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer
 from mpmserver.modules.rewrite.state import Run
@@ -26,7 +26,6 @@ from mpmserver.modules.rewrite.uris import PASS_THROUGH, with_home
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
-_DONE = "mod_rewrite_rewritten"
 _NUMBERS = ("AH10410", "AH00669")
 _UNSAFE_PREFIX_STAT = 1 << 22
 """What Apache's own flag is worth, in the trace."""
@@ -34,16 +33,23 @@ _UNSAFE_PREFIX_STAT = 1 << 22
 
 def translate(x: Exchange) -> Handled | None:
     """The hook for rules that wait for nothing."""
-    return drive(translate_async(x))
+    run = _begin(x)
+    return None if run is None else _finish(run, drive(apply_rules(run, x.server[RewriteServer].rule_set)))
 
 
 async def translate_async(x: Exchange) -> Handled | None:
     """Rewrite by the server's rules. Raises HTTPError where they refuse or redirect."""
-    server, section = x.server[RewriteServer], x.settings[RewriteDir]
-    if not server.enabled or server.owner is not x.server.config or not section.enabled:
+    run = _begin(x)
+    return None if run is None else _finish(run, await apply_rules(run, x.server[RewriteServer].rule_set))
+
+
+def _begin(x: Exchange) -> Run | None:
+    """The state of a run through the server's rules, None where this request is not rewritten."""
+    if x.server[RewriteServer].owner is not x.server.config:
         return None
     run = Run(x, None)
-    if not section.options & RewriteOption.ALLOW_ANY_URI and (x.unparsed_uri == "*" or not x.uri.startswith("/")):
+    allows_any = x.settings[RewriteDir].options & RewriteOption.ALLOW_ANY_URI
+    if not allows_any and (x.unparsed_uri == "*" or not x.uri.startswith("/")):
         if run.tracing:
             run.trace(
                 8,
@@ -56,28 +62,13 @@ async def translate_async(x: Exchange) -> Handled | None:
             run.trace(8, "Declining, no further rewriting due to END flag")
         return None
     _set_script_variables(x)
-    given_query = x.args
-    outcome = x.notes.get(_DONE)
-    if outcome is None:
-        outcome = await _rewrite(run, server)
-    elif run.tracing:
-        run.trace(2, f"uri already rewritten. Status {outcome}, Uri {x.uri}, r->filename {x.filename}")
-    if outcome is Outcome.NOTHING:
-        if run.tracing:
-            run.trace(1, f"pass through {x.filename}")
-        return None
-    return _finish(run, server, outcome, given_query)
-
-
-async def _rewrite(run: Run, server: RewriteServer) -> Outcome:
-    x = run.x
     if x.filename is None:
         x.filename = x.uri
         if run.tracing:
             run.trace(2, f"init rewrite engine with requested uri {x.filename}")
     elif run.tracing:
         run.trace(2, f"init rewrite engine with passed filename {x.filename}. Original uri = {x.uri}")
-    return await apply_rules(run, server.rules)
+    return run
 
 
 def _set_script_variables(x: Exchange) -> None:
@@ -91,21 +82,27 @@ def _set_script_variables(x: Exchange) -> None:
     set_variable(x.env, "SCRIPT_URI", construct_url(x, path))
 
 
-def _finish(run: Run, server: RewriteServer, outcome: Outcome, given_query: str | None) -> Handled | None:
+def _finish(run: Run, outcome: Outcome) -> Handled | None:
     x = run.x
+    if outcome is NOTHING:
+        if run.tracing:
+            run.trace(1, f"pass through {x.filename}")
+        return None
     target = end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
-        redirect(run, outcome, target, given_query)
+        redirect(run, outcome, target, run.given_query)
     result = x.filename or ""
     if result.startswith(PASS_THROUGH):
         x.uri = result.removeprefix(PASS_THROUGH)
         return None
+    if result.startswith("/~") and x.memo is not None:
+        x.memo.refuse("the users' homes")
     x.filename = with_home(result)
     if run.tracing:
         run.trace(2, f"local path result: {x.filename}")
     if not x.filename.startswith("/"):
         raise HTTPError(400)
-    keeps = bool(server.options & RewriteOption.LEGACY_PREFIX_DOC_ROOT)
+    keeps = bool(x.server[RewriteServer].options & RewriteOption.LEGACY_PREFIX_DOC_ROOT)
     if not _names_a_file(run, x.filename) or (not keeps and REDUCED in x.notes):
         _prefix_document_root(run)
     if run.tracing:
@@ -116,7 +113,9 @@ def _finish(run: Run, server: RewriteServer, outcome: Outcome, given_query: str 
 def _names_a_file(run: Run, path: str) -> bool:
     """Whether a path is one of the file system: its first directory is there, and the rule meant it. (prefix_stat)"""
     first = os.path.normpath(f"/{path.lstrip('/').partition('/')[0]}")
-    if not os.path.exists(first):
+    try:
+        run.x.files.stat(first)
+    except (OSError, ValueError):
         return False
     rule = run.last_substitution
     if rule is None or rule.output is None:

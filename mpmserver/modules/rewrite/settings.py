@@ -2,12 +2,13 @@
 
 A section has the rules of the innermost place that says anything about rewriting, and of no other, unless
 RewriteOptions says that rules are inherited; a virtual host has the main server's only then. The rules of a place are
-a tuple that is shared, not copied.
+shared, not copied.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mpmserver.config.settings import Settings, is_set, setting
@@ -41,9 +42,7 @@ class RewriteServer(Settings):
     options: int = setting(0)
     maps: dict[str, Any] = setting({})
     """RewriteMap by name."""
-    rules: tuple[Rule, ...] = setting(())
     rule_set: RuleSet = setting(NO_RULES)
-    """The facts of `rules`, when the settings are finished."""
     pending: tuple[RewriteCondition, ...] = setting(())
     """Conditions that wait for their rule, while the configuration is read."""
     owner: Any = setting(None)
@@ -54,18 +53,12 @@ class RewriteServer(Settings):
         merged = super(RewriteServer, cls).merge(outer, inner)
         merged.pending = inner.pending
         outer_maps, inner_maps = _or_empty(outer.maps, {}), _or_empty(inner.maps, {})
-        outer_rules, inner_rules = _or_empty(outer.rules, ()), _or_empty(inner.rules, ())
         order = _inherits(merged.options, outer.options)
         merged.maps = inner_maps
         if order:  # of two maps of one name that which comes with the rules applied first
             merged.maps = {**outer_maps, **inner_maps} if order > 0 else {**inner_maps, **outer_maps}
-        merged.rules = _joined(order, outer_rules, inner_rules)
+        merged.rule_set = _joined(order, outer, inner)
         return merged
-
-    def finished(self) -> Self:
-        done = super(RewriteServer, self).finished()
-        done.rule_set = RuleSet(done.rules) if done.rules else NO_RULES
-        return done
 
 
 @dataclass(slots=True)
@@ -78,7 +71,6 @@ class RewriteDir(Settings):
     """RewriteBase."""
     directory: str | None = setting(None)
     """The place whose rules these are, with a slash at its end; None for the server's own section."""
-    rules: tuple[Rule, ...] = setting(())
     rule_set: RuleSet = setting(NO_RULES)
     pending: tuple[RewriteCondition, ...] = setting(())
 
@@ -89,13 +81,8 @@ class RewriteDir(Settings):
         if not _or_empty(merged.options, 0) & RewriteOption.MERGE_BASE:
             merged.base = inner.base
         order = _inherits(merged.options, outer.options)
-        merged.rules = _joined(order, _or_empty(outer.rules, ()), _or_empty(inner.rules, ()))
+        merged.rule_set = _joined(order, outer, inner)
         return merged
-
-    def finished(self) -> Self:
-        done = super(RewriteDir, self).finished()
-        done.rule_set = RuleSet(done.rules) if done.rules else NO_RULES
-        return done
 
 
 def _or_empty(value: Any, empty: Any) -> Any:
@@ -113,9 +100,18 @@ def _inherits(options: int, outer: int) -> int:
     return 0
 
 
-def _joined(order: int, outer: tuple[Rule, ...], inner: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    if not order or not outer:
-        return inner
-    if not inner:
-        return outer
-    return (*inner, *outer) if order > 0 else (*outer, *inner)
+def _joined(order: int, outer: RewriteServer | RewriteDir, inner: RewriteServer | RewriteDir) -> RuleSet:
+    above: RuleSet = _or_empty(outer.rule_set, NO_RULES)
+    own: RuleSet = _or_empty(inner.rule_set, NO_RULES)
+    if not order or not above.rules:
+        return own
+    if not own.rules:
+        return above
+    return RuleSet(chain(own.rules, above.rules) if order > 0 else chain(above.rules, own.rules))
+
+
+def add_rule(place: RewriteServer | RewriteDir, rule: Rule) -> None:
+    """Add a rule to those of a place, while the configuration is read."""
+    if not is_set(place.rule_set):
+        place.rule_set = RuleSet()
+    place.rule_set.add(rule)

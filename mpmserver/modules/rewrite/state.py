@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mpmserver.http.text import path_text
 from mpmserver.modules.rewrite.trace import trace, tracing
 
 PROXY = "proxy:"
@@ -23,8 +22,8 @@ class Run:
     """What is known while the rules of one place are applied to one request."""
 
     __slots__ = (
-        "condition_match", "directory", "is_proxy", "last_substitution", "rule_match", "subject", "tracing", "uri",
-        "vary", "vary_now", "x",
+        "condition_match", "directory", "given_filename", "given_query", "is_proxy", "last_substitution", "rule_match",
+        "subject", "tracing", "uri", "vary", "vary_now", "x",
     )  # fmt: skip
 
     def __init__(self, x: Exchange, directory: str | None) -> None:
@@ -33,6 +32,8 @@ class Run:
         """The directory that the rules belong to, None for the server's rules."""
         self.subject = x
         """Whose variables are read: the request, or the subrequest of a look-ahead."""
+        self.given_filename, self.given_query = x.filename, x.args
+        """The request's before any rule."""
         self.uri = ""
         """What patterns are matched with."""
         self.is_proxy = False
@@ -48,17 +49,18 @@ class Run:
         self.last_substitution: Rule | None = None
         self.tracing = tracing(x)
 
-    def prepare_uri(self) -> None:
+    def prepare_uri(self) -> str:
         """Say what patterns are matched with: the path, or the file name (with what stands behind it) below a place."""
-        self.uri = filename = self.x.filename or ""
-        directory = self.directory
-        if directory is None:
-            return
-        self.is_proxy = filename.startswith(PROXY)
-        if self.x.path_info:
-            self.uri = filename + self.x.path_info
-        if not self.is_proxy and self.uri.startswith(directory):
-            self.uri = self.uri[len(directory) :]
+        x, directory = self.x, self.directory
+        uri = x.filename or ""
+        if directory is not None:
+            self.is_proxy = is_proxy = uri.startswith(PROXY)
+            if x.path_info:
+                uri += x.path_info
+            if not is_proxy:
+                uri = uri.removeprefix(directory)
+        self.uri = uri
+        return uri
 
     def tell_uri(self) -> None:
         """Tell what was done to the file name."""
@@ -77,17 +79,3 @@ class Run:
     def trace_request(self, level: int, text: str) -> None:
         """Tell something that Apache tells without naming the directory."""
         trace(self.x, level, text)
-
-    def header(self, name: str) -> str:
-        """A field of the request; that it was looked at is noted for Vary, but never Host (RFC 9110 12.5.5)."""
-        value = self.subject.headers_in.get(name)
-        if value is None:
-            return ""
-        if name.lower() != "host":
-            self.vary_now.append(name)
-        return path_text(value)
-
-
-def group(match: Any, number: int) -> str:
-    """The text of a back-reference, "" where there is no such group or it took no part."""
-    return "" if match is None or number > match.re.groups else match[number] or ""

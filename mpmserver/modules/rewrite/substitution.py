@@ -9,11 +9,14 @@ with a map in it counts as async here, and `RuleSet` finds out whether it really
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
 
 from mpmserver.modules.rewrite.flags import Flag, RuleFlags
 from mpmserver.modules.rewrite.settings import RewriteServer
-from mpmserver.modules.rewrite.state import Run, group
+from mpmserver.modules.rewrite.state import Run
 from mpmserver.modules.rewrite.variables import AsyncRead, Read, variable
 
 _ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
@@ -67,52 +70,93 @@ class MapLookUp(AsyncRead):
 
 
 Part = str | Read | AsyncRead
+NO_MAPS: Final[frozenset[str]] = frozenset()
+_SPECIAL = re.compile(r"[\\$%]")
 
 
 class Template:
     """One compiled text."""
 
-    __slots__ = ("_parts", "_questions", "is_async", "is_pure", "maps", "text", "waits")
+    __slots__ = (
+        "_after", "_parts", "_questions", "_read", "_watched", "beginning", "is_async", "is_pure", "maps", "text",
+        "waits",
+    )  # fmt: skip
 
     def __init__(self, text: str, escape: Escape | None = None) -> None:
         parser = _Parser(text, escape)
+        parts = parser.parts()
         self.text = text
-        self._parts: tuple[Part, ...] = parser.parts()
-        self._questions = parser.questions
-        self.maps = frozenset(parser.maps)
+        self.maps = frozenset(parser.maps) if parser.maps else NO_MAPS
         """The names of the maps in it."""
         self.is_pure = parser.is_pure
         """Whether, apart from maps, it depends on nothing but the request's head and the files it leads to."""
         self.waits = parser.waits
         """Whether, apart from maps, it has to wait."""
         self.is_async = self.waits or bool(self.maps)
+        self.beginning = parts[0] if isinstance(parts[0], str) else ""
+        """The text that stands before anything that is put in."""
+        self._watched = not parser.questions[0]
+        """Whether the first thing that is put in stands before any question mark of the text's own."""
+        self._read, self._after = self._only_one(parts)
+        is_simple = self._read is not None or (len(parts) == 1 and isinstance(parts[0], str))
+        self._parts: tuple[Part, ...] = () if is_simple else parts
+        self._questions = () if is_simple else tuple(parser.questions)
+
+    def _only_one(self, parts: tuple[Part, ...]) -> tuple[Read | None, str]:
+        """The usual form, one thing to put in: how it is read, and the text behind it."""
+        rest = parts[1:] if isinstance(parts[0], str) else parts
+        if self.is_async or len(rest) not in (1, 2) or isinstance(rest[0], str | AsyncRead):
+            return None, ""
+        after = rest[1] if len(rest) > 1 else ""
+        return (rest[0], after) if isinstance(after, str) else (None, "")
+
+    def reader(self) -> Read:
+        """What returns the text for a request; not for a template that `is_async`."""
+        return self._read if self._read is not None and not self.beginning and not self._after else self.expand
 
     def expand(self, run: Run) -> str:
         """Return the text for a request; not for a template that `is_async`."""
+        read = self._read
+        if read is not None:
+            return f"{self.beginning}{read(run)}{self._after}"
         parts = self._parts
-        if len(parts) == 1:
-            only = parts[0]
-            return only if type(only) is str else only(run)  # type: ignore[operator]
+        if not parts:
+            return self.beginning
         return "".join([part if type(part) is str else part(run) for part in parts])  # type: ignore[operator]
 
     async def expand_async(self, run: Run) -> str:
         """As `expand`, for any template."""
         return "".join(await self._pieces(run)) if self.is_async else self.expand(run)
 
-    async def expand_watching(self, run: Run) -> tuple[str, bool]:
-        """As `expand_async`, and whether a question mark was put in before the text's own first one, if it has one.
+    def expand_watching(self, run: Run) -> tuple[str, bool]:
+        """As `expand`, and whether a question mark was put in before the text's own first one, if it has one.
 
         One behind a backslash is no question mark here.
         """
+        read = self._read
+        if read is not None:
+            piece = read(run)
+            return f"{self.beginning}{piece}{self._after}", "?" in piece and self._watched
+        parts = self._parts
+        if not parts:
+            return self.beginning, False
+        pieces = [part if type(part) is str else part(run) for part in parts]  # type: ignore[operator]
+        return "".join(pieces), self._puts_question(pieces)
+
+    async def expand_watching_async(self, run: Run) -> tuple[str, bool]:
+        """As `expand_watching`, for any template."""
+        if not self.is_async:
+            return self.expand_watching(run)
         pieces = await self._pieces(run)
-        is_outside = False
+        return "".join(pieces), self._puts_question(pieces)
+
+    def _puts_question(self, pieces: list[str]) -> bool:
         for part, piece, question in zip(self._parts, pieces, self._questions, strict=True):
             if question:
                 break
             if not isinstance(part, str) and "?" in piece:
-                is_outside = True
-                break
-        return "".join(pieces), is_outside
+                return True
+        return False
 
     async def _pieces(self, run: Run) -> list[str]:
         """What each part is."""
@@ -127,8 +171,16 @@ class Template:
         return found
 
 
+@lru_cache(maxsize=1024)
+def plain_template(text: str) -> Template:
+    """The template of a text whose back-references are not escaped; equal ones are one object."""
+    return Template(text)
+
+
 class _Parser:
     """Takes one text apart."""
+
+    __slots__ = ("_escape", "_text", "is_pure", "maps", "questions", "waits")
 
     def __init__(self, text: str, escape: Escape | None) -> None:
         self._text = text
@@ -162,7 +214,8 @@ class _Parser:
         if char == "\\":
             return (after, index + 2) if after else (char, index + 1)
         if char not in "$%":
-            end = next((i for i in range(index, len(text)) if text[i] in "\\$%"), len(text))
+            special = _SPECIAL.search(text, index)
+            end = len(text) if special is None else special.start()
             return text[index:end], end
         if after == "{":
             end = _find_outside(text, "}", index + 2)
@@ -197,16 +250,30 @@ class _Parser:
         return template
 
     def _reference(self, char: str, number: int) -> Read:
-        escape = self._escape
-        if escape is not None:
-            return lambda run: _escaped(run, escape, group(_match(run, char), number))
-        if char == "$":
-            return lambda run: group(run.rule_match, number)
-        return lambda run: group(run.condition_match, number)
+        escape, plain = self._escape, _REFERENCES[char][number]
+        return plain if escape is None else lambda run: _escaped(run, escape, plain(run))
 
 
-def _match(run: Run, char: str) -> object:
-    return run.rule_match if char == "$" else run.condition_match
+def _of_rule(number: int) -> Read:
+    def read(run: Run) -> str:
+        match = run.rule_match
+        return "" if match is None or number > match.re.groups else match[number] or ""
+
+    return read
+
+
+def _of_condition(number: int) -> Read:
+    def read(run: Run) -> str:
+        match = run.condition_match
+        return "" if match is None or number > match.re.groups else match[number] or ""
+
+    return read
+
+
+_REFERENCES: Final = {
+    "$": tuple(_of_rule(number) for number in range(10)),
+    "%": tuple(_of_condition(number) for number in range(10)),
+}
 
 
 def _escaped(run: Run, escape: Escape, text: str) -> str:

@@ -8,14 +8,18 @@ asks `tracing` first.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.names import server_name
 from mpmserver.core.settings import Level
 
+_LEAST: Final = Level.TRACE1
+
 
 def tracing(x: Exchange) -> bool:
     """Whether anything is to be told at all for this request."""
-    return x.server.logs(Level.TRACE1, "rewrite", x)
+    return x.server.logs(_LEAST, "rewrite", x)
 
 
 def trace(x: Exchange, level: int, text: str, directory: str | None = None) -> None:

@@ -16,20 +16,16 @@ from mpmserver.core.names import DEFAULT_PORTS, construct_url
 from mpmserver.core.settings import CoreServer
 from mpmserver.core.vhost import is_wild
 from mpmserver.http.text import path_octets, path_text
-from mpmserver.http.uri import escape_uri
+from mpmserver.http.uri import escape_uri, needs_escape
 from mpmserver.modules.rewrite.flags import Flag
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.modules.rewrite.state import Run
 
-_WITH_QUERY = "ajp://|balancer://|fcgi://|h2c?://|https?://|mailto:|scgi://|unix:|wss?://"
-_WITHOUT_QUERY = "ftp://|gopher://|ldap://|news:|nntp://"
-_ABSOLUTE = re.compile(f"(?:(?P<query>{_WITH_QUERY})|{_WITHOUT_QUERY})", re.IGNORECASE)
 _HTTP = re.compile(
     r"(?P<scheme>https?)://(?P<host>[^:/]*)(?::(?P<port>[^/]*))?(?P<path>/.*)?", re.IGNORECASE | re.DOTALL
 )
-_FIRST_LETTERS = frozenset("abfghlmnsuwABFGHLMNSUW")
 PASS_THROUGH = "passthrough:"
 
 
@@ -40,12 +36,20 @@ class Absolute(NamedTuple):
     has_query: bool
 
 
+_WITH_QUERY = (
+    "ajp://", "balancer://", "fcgi://", "h2://", "h2c://", "http://", "https://", "mailto:", "scgi://", "unix:",
+    "ws://", "wss://",
+)  # fmt: skip
+_WITHOUT_QUERY = ("ftp://", "gopher://", "ldap://", "news:", "nntp://")
+_SCHEMES = {scheme: Absolute(len(scheme), scheme in _WITH_QUERY) for scheme in (*_WITH_QUERY, *_WITHOUT_QUERY)}
+_NAMES = "|".join(_SCHEMES)
+_SCHEME = re.compile(f"(?=[abfghlmnsuw])(?:{_NAMES})", re.IGNORECASE | re.ASCII)
+
+
 def absolute(uri: str) -> Absolute | None:
     """Whether a rule's result is an absolute URI: None for one that is not."""
-    if uri[:1] not in _FIRST_LETTERS:
-        return None
-    match = _ABSOLUTE.match(uri)
-    return None if match is None else Absolute(match.end(), match["query"] is not None)
+    match = _SCHEME.match(uri)
+    return None if match is None else _SCHEMES[match[0].lower()]
 
 
 def qualified(x: Exchange, uri: str) -> str:
@@ -90,6 +94,8 @@ def _is_named(name: str, alias: str) -> bool:
 
 def escaped(uri: str, length: int) -> str:
     """Escape an absolute URI whose scheme has this length, for a redirect; its host stays as it is."""
+    if not needs_escape(uri):
+        return uri
     start = length
     if uri[length - 1] == "/":
         slash = uri.find("/", length)
@@ -101,24 +107,23 @@ def escaped(uri: str, length: int) -> str:
     return uri[:start] + escape_uri(uri[start:])
 
 
-def split_query(run: Run, flags: int) -> None:
-    """Take the query off `x.filename`, and into `x.args` as the flags say."""
+def split_query(run: Run, flags: int, scheme: Absolute | None) -> None:
+    """Take the query off `x.filename`, and into `x.args` as the flags say; `scheme` is what `absolute` says of it."""
     x = run.x
     if flags & Flag.QS_NONE:
         if run.tracing:
             run.trace_request(2, "discarding query string, no parse from substitution")
         x.args = None
         return
-    uri = x.filename or ""
-    scheme_of = absolute(uri)
-    if scheme_of is not None and not scheme_of.has_query:
+    if scheme is not None and not scheme.has_query:
         x.args = None
         return
     if flags & Flag.QS_DISCARD:
         if run.tracing:
             run.trace_request(2, "discarding query string")
         x.args = None
-    start = 0 if scheme_of is None else scheme_of.length
+    uri = x.filename or ""
+    start = 0 if scheme is None else scheme.length
     mark = uri.rfind("?", start) if flags & Flag.QS_LAST else uri.find("?", start)
     if mark >= 0:
         x.filename = uri[:mark]

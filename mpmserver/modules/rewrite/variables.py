@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mpmserver.core.accounts import group_name, user_name
@@ -106,8 +107,20 @@ def _below(run: Run, base: str | None) -> str:
     return base or run.subject.settings[RewriteDir].directory or ""
 
 
+@lru_cache(maxsize=256)
 def _header(name: str) -> Read:
-    return lambda run: run.header(name)
+    """A field of the request; that it was looked at is noted for Vary, but never Host (RFC 9110 12.5.5)."""
+    varies = name.lower() != "host"
+
+    def read(run: Run) -> str:
+        value = run.subject.headers_in.get(name)
+        if value is None:
+            return ""
+        if varies:
+            run.vary_now.append(name)
+        return value if value.isascii() else path_text(value)
+
+    return read
 
 
 def _clock(form: str) -> Read:
@@ -181,10 +194,10 @@ _PURE: Final[dict[str, Read]] = {
     "REQUEST_SCHEME": lambda run: scheme(run.subject),
     "REQUEST_URI": lambda run: run.subject.uri,
     "SCRIPT_FILENAME": lambda run: run.subject.filename or "",
-    "SCRIPT_GROUP": _group,
-    "SCRIPT_USER": _owner,
+    "SERVER_ADDR": lambda run: run.subject.peer.local[0],
     "SERVER_ADMIN": lambda run: run.subject.server[CoreServer].server_admin,
     "SERVER_NAME": lambda run: server_name(run.subject),
+    "SERVER_PORT": lambda run: str(server_port(run.subject)),
     "SERVER_PROTOCOL": lambda run: run.subject.protocol,
     "SERVER_SOFTWARE": lambda run: server_product(run.subject.server.site),
     "THE_REQUEST": lambda run: path_text(run.subject.request.request_line),
@@ -196,8 +209,8 @@ _OTHERS: Final[dict[str, Read | AsyncRead]] = {
     "REMOTE_ADDR": lambda run: run.subject.client_ip,
     "REMOTE_HOST": RemoteHost(),
     "REMOTE_PORT": lambda run: str(run.subject.peer.remote[1]),
-    "SERVER_ADDR": lambda run: run.subject.peer.local[0],
-    "SERVER_PORT": lambda run: str(server_port(run.subject)),
+    "SCRIPT_GROUP": _group,
+    "SCRIPT_USER": _owner,
     "TIME": _time,
     "TIME_DAY": _clock("%d"),
     "TIME_HOUR": _clock("%H"),
@@ -207,7 +220,7 @@ _OTHERS: Final[dict[str, Read | AsyncRead]] = {
     "TIME_WDAY": _clock("%w"),
     "TIME_YEAR": _clock("%Y"),
 }
-"""Those that depend on the connection or the clock."""
+"""Those that depend on the connection's other end, the clock, or the machine's user database."""
 
 
 def variable(name: str) -> Variable:
@@ -216,7 +229,7 @@ def variable(name: str) -> Variable:
     if colon and rest:
         prefix = prefix.upper()
         if prefix == "ENV":
-            return Variable(_environment(rest), is_pure=False)
+            return Variable(_environment(rest), is_pure=True)
         if prefix == "HTTP":
             return Variable(_header(rest), is_pure=True)
         if prefix in ("LA-U", "LA-F"):

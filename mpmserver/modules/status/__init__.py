@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -22,6 +21,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Order, Phase
 from mpmserver.core.names import server_name
 from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.templates import load_template
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import escape_html
 from mpmserver.modules.status.figures import FIGURES
@@ -54,8 +54,7 @@ def compile_page() -> Template:
     )
     environment.filters.update(FIGURES)
     environment.filters["html"] = escape_html
-    source = files("mpmserver").joinpath("data/templates/status.html").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return load_template("status.html", environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def _show(x: Exchange) -> Response | None:
     asked = wanted(x.args)
     if asked.refresh is not None:
         x.headers_out.set("Refresh", str(asked.refresh))
-    figures = snapshot(child)
+    figures = snapshot(child, x.world.recall)
     name = escape_html(server_name(x))
     if asked.auto:
         x.content_type = "text/plain; charset=ISO-8859-1"

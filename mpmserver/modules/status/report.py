@@ -1,11 +1,11 @@
-"""The form for programs (`?auto`): one "Key: value" a line, Apache's keys in Apache's order."""
+"""The form for programs (`?auto`): one "Key: value" a line, Apache's keys in Apache's order, then our own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from mpmserver.modules.status.figures import KIB, duration_text, general, local_time
-from mpmserver.modules.status.snapshot import Snapshot
+from mpmserver.modules.status.snapshot import Recalled, Snapshot
 
 
 def report(s: Snapshot, name: str) -> str:
@@ -34,6 +34,8 @@ def _pairs(s: Snapshot) -> Iterator[tuple[str, object]]:
     if s.asynchronous:
         yield from _connections(s)
     yield "Scoreboard", s.scoreboard
+    if s.recalled is not None:
+        yield from _recalled(s.recalled)
 
 
 def _totals(s: Snapshot) -> Iterator[tuple[str, object]]:
@@ -64,3 +66,14 @@ def _connections(s: Snapshot) -> Iterator[tuple[str, object]]:
     yield "ConnsAsyncWriting", s.sum_of("writing")
     yield "ConnsAsyncKeepAlive", s.sum_of("keep_alive")
     yield "ConnsAsyncClosing", s.sum_of("closing")
+
+
+def _recalled(r: Recalled) -> Iterator[tuple[str, object]]:
+    yield "RecallHits", r.hits
+    yield "RecallResourceHits", r.resource_hits
+    yield "RecallMisses", r.misses
+    yield "RecallBytes", r.size
+    yield "RecallProcessLimit", r.limit
+    yield "RecallProcessHeads", r.heads
+    yield "RecallProcessResources", r.resources
+    yield "RecallProcessRefusals", "; ".join(f"{reason}={count}" for reason, count in r.reasons)

@@ -17,6 +17,7 @@ from mpmserver.core.scoreboard import (
     DEAD,
     NOT_BUSY,
     READY,
+    RECALL_FIELDS,
     ProcessView,
     Scoreboard,
     WorkerView,
@@ -27,6 +28,7 @@ from mpmserver.modules.status.figures import KIB
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
+    from mpmserver.core.recall.memory import Recall
 
 REQUEST_CHARACTERS: Final = 63
 IDLE: Final = frozenset({READY})
@@ -78,6 +80,8 @@ class Process:
     keep_alive: int
     closing: int
     cpu: Cpu
+    recalled: tuple[int, ...]
+    """What it has answered from memory: the RECALL_FIELDS."""
 
     @property
     def stopping_text(self) -> str:
@@ -118,6 +122,22 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was answered from memory: by all processes, and in the last four by the one that makes the report."""
+
+    hits: int
+    resource_hits: int
+    """Those among the answers that were found by their resource, as the head was a new one."""
+    misses: int
+    size: int
+    limit: int
+    heads: int
+    resources: int
+    reasons: tuple[tuple[str, int], ...]
+    """Why answers were not remembered, and how often, the most frequent reason first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that a report shows."""
 
@@ -140,6 +160,8 @@ class Snapshot:
     scoreboard: str
     slots: tuple[tuple[int, str], ...]
     """(process id, letter) of every slot, for the list of ids that stands in for the details."""
+    recalled: Recalled | None
+    """None where Recall is off."""
 
     @property
     def up(self) -> int:
@@ -166,8 +188,11 @@ class Snapshot:
         return sum(int(getattr(process, field)) for process in self.processes)
 
 
-def snapshot(child: Child) -> Snapshot:
-    """Read the scoreboards of all generations; a view of a living thing, so figures may be a moment apart."""
+def snapshot(child: Child, recall: Recall | None = None) -> Snapshot:
+    """Read the scoreboards of all generations; a view of a living thing, so figures may be a moment apart.
+
+    `recall` is this process's memory, which knows its own figures best.
+    """
     site, board = child.site, child.scoreboard
     core = site.main[CoreServer]
     geometry = child.mpm.geometry(site.configuration)
@@ -209,6 +234,24 @@ def snapshot(child: Child) -> Snapshot:
         workers=tuple(workers),
         scoreboard="".join(letters),
         slots=tuple(slots),
+        recalled=None if recall is None else _recalled(recall, [each for each in processes if each.pid != os.getpid()]),
+    )
+
+
+def _recalled(recall: Recall, others: list[Process]) -> Recalled:
+    """The figures of this process's memory, with those that the others have in the scoreboard."""
+    own = recall.figures()
+    sums = (sum(each) for each in zip(*(process.recalled for process in others), strict=True))
+    of_others = dict(zip(RECALL_FIELDS, sums, strict=False))
+    return Recalled(
+        hits=own["hits"] + of_others.get("recall_hits", 0),
+        resource_hits=own["resource_hits"] + of_others.get("recall_resource_hits", 0),
+        misses=own["misses"] + of_others.get("recall_misses", 0),
+        size=own["size"] + of_others.get("recall_size", 0),
+        limit=own["limit"],
+        heads=own["heads"],
+        resources=own["resources"],
+        reasons=tuple(sorted(recall.reasons.items(), key=lambda item: (-item[1], item[0]))),
     )
 
 
@@ -238,6 +281,7 @@ def _process(view: ProcessView, states: bytes, old: bool) -> Process:
         keep_alive=view["keep_alive"],
         closing=view["lingering"],
         cpu=process_cpu(view["pid"]),
+        recalled=tuple(view[name] for name in RECALL_FIELDS),
     )
 
 

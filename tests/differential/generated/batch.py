@@ -38,7 +38,7 @@ def _run(kind: Kind, samples: Sequence[Sample], mpm: str, subject: str) -> list[
         lay_down(kind, written, folder)
         case = load_case(folder)
         labels = [item.label for item in case.items]
-        found = _unexplained(found_in(case, mpm, subject))
+        found = _unexplained(found_in(case, mpm, subject).differences)
     finally:
         shutil.rmtree(place)
     whole = found[WHOLE_CASE]

@@ -42,6 +42,17 @@ class TestFile:
         sink.close()
         assert path.read_bytes() == b"one\ntwo\nthree\n"
 
+    def test_the_writer_keeps_lines_too(self, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        sink = FileSink(str(path))
+        write = sink.writer
+        sink.write(b"one\n")
+        sink.after_fork()
+        write(b"two\n")
+        sink.write(b"three\n")
+        sink.flush()
+        assert path.read_bytes() == b"two\nthree\n"
+
     def test_an_existing_file_is_continued(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         path.write_bytes(b"old\n")
@@ -300,11 +311,13 @@ class TestSyslog:
             server.bind(address)
             sink = SyslogSink("syslog:daemon:web")
             sink.write(b"hello\n", 3)
+            sink.writer(b"again\n")
             sink.flush()
-            text = server.recv(1000).decode()
+            text, again = server.recv(1000).decode(), server.recv(1000).decode()
             sink.close()
         assert text.startswith("<27>")
         assert text.endswith(f" web[{os.getpid()}]: hello")
+        assert again.startswith("<29>") and again.endswith("again")
 
     def test_nobody_listens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(SyslogSink, "ADDRESS", str(tmp_path / "absent"))

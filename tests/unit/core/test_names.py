@@ -46,7 +46,7 @@ def test_name_by_dns(tmp_path: Path) -> None:
     x = TestSite("", tmp_path).ask("GET", "/nothing", "Host: x")
     x.settings = TestSite("UseCanonicalName DNS", tmp_path).world.site.main.defaults
     assert server_name(x) == "localhost"
-    x.peer.notes[LOCAL_NAME_NOTE] = "by.dns"
+    x.peer.note(LOCAL_NAME_NOTE, "by.dns")
     assert server_name(x) == "by.dns"
 
 

@@ -126,3 +126,12 @@ def test_a_content_type_that_could_end_its_line(tmp_path: Path, value: str) -> N
     x.content_type = value
     answered = asyncio.run(deliverable(x))
     assert (answered.status, answered.content_type) == (500, "text/html; charset=iso-8859-1")
+
+
+def test_a_name_that_was_seen_before_saves_no_value(tmp_path: Path) -> None:
+    kit = SiteKit(tmp_path, "<Directory />\nRequire all granted\n</Directory>\n")
+    kit.file("x")
+    for value, status in (("a", 200), ("\xe9\x85", 200), ("a\nb", 500), ("a", 200)):
+        x = kit.get("/x").x
+        x.headers_out.add("X-Own-Name", value)
+        assert asyncio.run(deliverable(x)).status == status

@@ -30,6 +30,7 @@ def start(script: str, first: str = "") -> subprocess.Popen[bytes]:
     assert program.stdout is not None
     assert program.stdout.readline()
     program.stdout.close()
+    program.returncode = 0  # nobody but the reaper waits for it
     return program
 
 
@@ -55,21 +56,21 @@ def _is_there(pid: int) -> bool:
 def test_an_ended_program_is_collected(reaper: Reaper) -> None:
     for script in ("exit 0", "sleep 0.1; exit 3"):
         program = start(script)
-        reaper.hand_over(program, kill=False)
+        reaper.hand_over(program.pid, kill=False)
         assert gone(program.pid)
 
 
 def test_a_running_program_is_left_alone_for_a_while_and_then_ended(reaper: Reaper) -> None:
     program = start("exec sleep 60")
     began = time.monotonic()
-    reaper.hand_over(program, kill=False)
+    reaper.hand_over(program.pid, kill=False)
     assert gone(program.pid)
     assert time.monotonic() - began >= 0.19
 
 
 def test_what_it_left_in_the_background_goes_on(reaper: Reaper, tmp_path: Path) -> None:
     program = start(f"(sleep 0.5; echo done >{tmp_path}/done) </dev/null >/dev/null 2>&1 & exit 0")
-    reaper.hand_over(program, kill=False)
+    reaper.hand_over(program.pid, kill=False)
     assert gone(program.pid)
     deadline = time.monotonic() + 3
     while not tmp_path.joinpath("done").exists():
@@ -79,7 +80,7 @@ def test_what_it_left_in_the_background_goes_on(reaper: Reaper, tmp_path: Path) 
 
 def test_a_kill_is_polite_first(reaper: Reaper, tmp_path: Path) -> None:
     program = start("while :; do sleep 0.01; done", f"trap 'echo asked >{tmp_path}/asked; exit' TERM")
-    reaper.hand_over(program, kill=True)
+    reaper.hand_over(program.pid, kill=True)
     assert gone(program.pid)
     assert tmp_path.joinpath("asked").read_text() == "asked\n"
 
@@ -88,7 +89,7 @@ def test_who_does_not_listen_is_killed_with_all_its_group(reaper: Reaper, tmp_pa
     note = tmp_path / "pid"
     program = start("while :; do sleep 0.05; done", f"trap '' TERM; sleep 60 & echo $! >{note}")
     began = time.monotonic()
-    reaper.hand_over(program, kill=True)
+    reaper.hand_over(program.pid, kill=True)
     assert gone(program.pid)
     assert gone(int(note.read_text()))
     assert time.monotonic() - began >= 0.19
@@ -99,14 +100,14 @@ def test_the_group_ends_with_its_leader(reaper: Reaper, tmp_path: Path) -> None:
     program = start("wait", f"(trap '' TERM; echo go >{note}.ready; exec sleep 60) & echo $! >{note}")
     while not tmp_path.joinpath("pid.ready").exists():
         time.sleep(0.005)
-    reaper.hand_over(program, kill=True)
+    reaper.hand_over(program.pid, kill=True)
     assert gone(int(note.read_text()))
 
 
 def test_many_from_many_threads(reaper: Reaper) -> None:
     programs = [start("sleep 0.05") for _each in range(20)]
     threads = [
-        threading.Thread(target=reaper.hand_over, args=(program, number % 2 == 0))
+        threading.Thread(target=reaper.hand_over, args=(program.pid, number % 2 == 0))
         for number, program in enumerate(programs)
     ]
     for thread in threads:
@@ -118,26 +119,27 @@ def test_many_from_many_threads(reaper: Reaper) -> None:
 
 def test_it_takes_nobody_elses_child(reaper: Reaper) -> None:
     other = start("exit 7")
+    other.returncode = None
     program = start("exit 0")
-    reaper.hand_over(program, kill=False)
+    reaper.hand_over(program.pid, kill=False)
     assert gone(program.pid)
     assert other.wait() == 7
 
 
 def test_close_ends_what_still_runs(reaper: Reaper) -> None:
     program = start("while :; do sleep 0.05; done", "trap '' TERM")
-    reaper.hand_over(program, kill=False)
+    reaper.hand_over(program.pid, kill=False)
     reaper.close()
     assert gone(program.pid)
 
 
 def test_no_descriptor_stays_open(reaper: Reaper) -> None:
-    reaper.hand_over(start("sleep 0.05"), kill=False)
+    reaper.hand_over(start("sleep 0.05").pid, kill=False)
     counts = []
     for _round in range(4):
         programs = [start("sleep 0.01") for _each in range(5)]
         for program in programs:
-            reaper.hand_over(program, kill=True)
+            reaper.hand_over(program.pid, kill=True)
         assert all(gone(program.pid) for program in programs)
         time.sleep(0.02)
         counts.append(len(os.listdir("/proc/self/fd")))
@@ -154,7 +156,7 @@ def test_it_waits_for_a_descriptor(reaper: Reaper, monkeypatch: pytest.MonkeyPat
         return opened(pid)
 
     monkeypatch.setattr(os, "pidfd_open", pidfd_open)
-    program = start("sleep 0.05")
-    reaper.hand_over(program, kill=False)
+    program = start("sleep 0.3")
+    reaper.hand_over(program.pid, kill=False)
     assert gone(program.pid)
     assert not failures

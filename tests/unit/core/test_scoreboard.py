@@ -13,10 +13,13 @@ import pytest
 from mpmserver.core import scoreboard as board_module
 from mpmserver.core.scoreboard import (
     ABSENT,
+    CLOSING,
     DEAD,
+    KEEPALIVE,
     MAGIC,
     PROCESS_FIELDS,
     READY,
+    RECALL_FIELDS,
     RUNNING,
     STARTED,
     STARTING,
@@ -94,6 +97,52 @@ def test_connection_counters_start_again(board: Scoreboard) -> None:
     worker.done(5, 1)
     view = board.worker_view(0, 0)
     assert (view["conn_count"], view["conn_bytes"], view["my_bytes_served"]) == (1, 5, 15)
+
+
+def test_what_was_answered_from_memory_is_seen_after_show(board: Scoreboard) -> None:
+    worker = board.worker(0, 1)
+    worker.connected()
+    worker.remembered(b"192.0.2.1", b"a:80", b"GET /1 HTTP/1.1", 100)
+    worker.remembered(b"192.0.2.2", b"a:80", b"GET /2 HTTP/1.1", 20)
+    assert board.worker_view(0, 1)["access_count"] == 0
+    worker.show()
+    view = board.worker_view(0, 1)
+    assert [view[name] for name in ("access_count", "bytes_served", "my_access_count", "conn_count")] == [2, 120, 2, 2]
+    assert (view["status"], view["duration"], view.texts["request"]) == (KEEPALIVE, 0, "GET /2 HTTP/1.1")
+    assert view["start_time"] == view["stop_time"] > 0
+    worker.show()
+    assert board.worker_view(0, 1).values == view.values
+
+
+def test_a_request_shows_those_from_memory_before_it(board: Scoreboard) -> None:
+    worker = board.worker(0, 1)
+    worker.remembered(b"192.0.2.1", b"a:80", b"GET /1 HTTP/1.1", 100)
+    worker.request(b"192.0.2.1", b"a:80", b"GET /status HTTP/1.1")
+    view = board.worker_view(0, 1)
+    assert (view["access_count"], view["bytes_served"], view.letter) == (1, 100, "W")
+    worker.busy(CLOSING)
+    worker.show()
+    assert board.worker_view(0, 1).letter == "C"
+
+
+def test_a_slot_goes_on_with_the_counts_on_the_board(board: Scoreboard) -> None:
+    board.worker(0, 1).done(10, 1)
+    board.worker(0, 1).done(20, 2)
+    again = board.worker(0, 1)
+    again.connected()
+    again.done(1, 1)
+    view = board.worker_view(0, 1)
+    totals = ("access_count", "bytes_served", "duration", "my_access_count", "my_bytes_served")
+    assert [view[name] for name in (*totals, "conn_count", "conn_bytes")] == [3, 31, 4, 3, 31, 1, 1]
+
+
+def test_a_process_tells_what_it_has_in_memory(board: Scoreboard) -> None:
+    board.process(1)["cpu_system"] = 9
+    board.process(1).recalled(1, 2, 3, 4)
+    view = board.process_view(1)
+    assert [view[name] for name in RECALL_FIELDS] == [1, 2, 3, 4]
+    assert view["cpu_system"] == 9
+    assert board.process_view(2)["pid"] == 0
 
 
 def test_claim_and_release(board: Scoreboard) -> None:

@@ -21,16 +21,16 @@ INODE, SIZE, MTIME = 0x2107A9, 1000, 1767323045678901
 @pytest.mark.parametrize(
     ("fields", "tag"),
     [
-        ({"MTime", "Size"}, '"3e8-6475ef6574f35"'),
-        ({"INode"}, '"2107a9"'),
-        ({"MTime"}, '"6475ef6574f35"'),
-        ({"Size"}, '"3e8"'),
-        ({"Size", "INode"}, '"2107a9-3e8"'),
-        ({"INode", "MTime", "Size"}, '"2107a9-3e8-6475ef6574f35"'),
+        (("MTime", "Size"), '"3e8-6475ef6574f35"'),
+        (("INode",), '"2107a9"'),
+        (("MTime",), '"6475ef6574f35"'),
+        (("Size",), '"3e8"'),
+        (("Size", "INode"), '"2107a9-3e8"'),
+        (("INode", "MTime", "Size"), '"2107a9-3e8-6475ef6574f35"'),
         ((), None),
     ],
 )
-def test_fields(fields: set[str], tag: str | None) -> None:
+def test_fields(fields: tuple[str, ...], tag: str | None) -> None:
     assert make_etag(INODE, SIZE, MTIME, fields, weak=False) == tag
     assert make_etag(INODE, SIZE, MTIME, fields, weak=True) == (tag and f"W/{tag}")
 

@@ -280,7 +280,7 @@ def test_names_of_hosts_and_users(tmp_path: Path, required: str, expected: int, 
         ("Require all denied", True),
         ("<RequireAll>\nRequire all granted\nRequire not method POST\n</RequireAll>", True),
         ("Require method GET\nRequire ip 10", False),
-        ("Require env X", False),
+        ("Require env X", True),
         ("AuthType %{req:X}\nRequire all granted", False),
     ],
 )

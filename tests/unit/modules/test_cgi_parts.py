@@ -52,7 +52,7 @@ def output_of(path: Path, arguments: tuple[str, ...] = (), limits: Limits = Mapp
     os.set_blocking(program.stdout, True)
     with os.fdopen(program.stdout, "rb") as stdout, os.fdopen(program.stderr, "rb"):
         text = stdout.read().decode()
-    assert program.process.wait() == 0
+    assert os.waitpid(program.pid, 0)[1] == 0
     return text
 
 
@@ -86,7 +86,7 @@ def test_names_of_variables_are_those_that_a_shell_knows(tmp_path: Path) -> None
     os.set_blocking(program.stdout, True)
     with os.fdopen(program.stdout, "rb") as stdout, os.fdopen(program.stderr, "rb"):
         assert {b"c_=1", b"_x_y=2", b"ok=3"} <= set(stdout.read().splitlines())
-    assert program.process.wait() == 0
+    assert os.waitpid(program.pid, 0)[1] == 0
 
 
 def test_limits_are_set_by_a_shell_that_becomes_the_program(script: Path) -> None:

@@ -112,8 +112,3 @@ def test_what_does_not_expire(tmp_path: Path, target: str, config: str, expires:
     made = world(tmp_path, f"ExpiresActive On\nExpiresDefault A60\n{config}\n")
     (tmp_path / "htdocs" / "a.txt").write_text("a")
     assert ("cache-control" in get(made, target).headers) is expires
-
-
-def test_nothing_that_expires_is_remembered(tmp_path: Path) -> None:
-    assert not world(tmp_path, "ExpiresActive On\nExpiresDefault A60\n").site.main.defaults.plan.pure
-    assert not world(tmp_path, "ExpiresActive On\n").site.main.defaults.plan.insert_filters

@@ -9,7 +9,7 @@ import pytest
 from mpmserver.config.errors import ConfigError
 from mpmserver.core.module import HANDLED
 from mpmserver.core.settings import Level
-from mpmserver.modules.mime import find_type
+from mpmserver.modules.mime import type_finder
 from mpmserver.modules.mime.directives import parse_types
 from mpmserver.modules.mime.media_type import parse_media_type
 from tests.unit.modules.kit import SiteKit, refusal
@@ -133,7 +133,7 @@ def test_a_directory_has_a_type_of_its_own(kit: SiteKit) -> None:
     x = kit.exchange("/dir.html/")
     x.filename = str(kit.docs)
     x.finfo = kit.docs.stat()
-    assert find_type(x) is HANDLED
+    assert type_finder(x.settings)(x) is HANDLED
     assert x.content_type == "httpd/unix-directory"
 
 

@@ -122,6 +122,39 @@ def test_less_is_told_where_little_is_known(tmp_path: Path) -> None:
     assert keys[-4:] == ["BusyWorkers", "GracefulWorkers", "IdleWorkers", "Scoreboard"]
 
 
+class Memory:
+    """As much of a Recall as a report asks for."""
+
+    def __init__(self) -> None:
+        self.reasons = {"log": 2, "mod_<x>": 2, "status 404": 7}
+
+    def shelf(self, address: object) -> None:
+        """Nothing is remembered here."""
+
+    def figures(self) -> dict[str, int]:
+        return {"hits": 100, "resource_hits": 20, "misses": 3, "size": 4096, "limit": 8192, "heads": 5, "resources": 4}
+
+
+def test_what_was_answered_from_memory(tmp_path: Path) -> None:
+    made = child(tmp_path)
+    board = made.scoreboard
+    board.process(0).recalled(9, 9, 9, 9)
+    board.claim(1, 1)
+    board.process(1).recalled(1000, 1, 2, 3)
+    made.world.recall = Memory()
+    text = report(snapshot(made, made.world.recall), "h")
+    assert text.endswith(
+        "RecallHits: 1100\nRecallResourceHits: 21\nRecallMisses: 5\nRecallBytes: 4099\nRecallProcessLimit: 8192\n"
+        "RecallProcessHeads: 5\nRecallProcessResources: 4\n"
+        "RecallProcessRefusals: status 404=7; log=2; mod_<x>=2\n"
+    )
+    page = get(made.world, "/status").body.decode()
+    assert "<dt>Answers from memory: 1100 by their head, 21 by their resource; 5 others; 4099 B kept" in page
+    assert "<tr><td>mod_&lt;x&gt;</td><td>2</td></tr>" in page
+    made.world.recall = None
+    assert "Recall" not in get(made.world, "/status").body.decode()
+
+
 def test_the_page(tmp_path: Path) -> None:
     made = child(tmp_path)
     serve(made.scoreboard, 0)

@@ -36,6 +36,7 @@ from mpmserver.config.sections import HostConfig
 from mpmserver.core.child import Child
 from mpmserver.core.exchange import Peer
 from mpmserver.core.mpm_settings import MpmSettings
+from mpmserver.core.recall.moment import Moment
 from mpmserver.core.scoreboard import Scoreboard, WorkerSlot
 from mpmserver.core.settings import Level
 from mpmserver.mpm.base import MPM
@@ -43,7 +44,7 @@ from mpmserver.mpm.registry import load
 from mpmserver.net.listen import Listener, ListenOptions, open_listeners, resolve
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, offload, ready, sleep, work
-from mpmserver.serve.connection import Outcome
+from mpmserver.serve.outcome import Outcome
 
 SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
@@ -63,6 +64,7 @@ class LineConnection:
         self.listener = listener
         self.peer = peer
         self.worker = worker
+        self.renewed = 0.0
         self.buffer = bytearray()
         worker.connected()
 
@@ -71,7 +73,7 @@ class LineConnection:
             return TimeoutClass.KEEP_ALIVE, self.keep_alive_seconds
         return TimeoutClass.HEAD, self.first_seconds
 
-    def arrived(self, data: bytes) -> Coroutine[Any, Any, Outcome] | Outcome:
+    def arrived(self, data: bytes, moment: Moment | None) -> Coroutine[Any, Any, Outcome] | Outcome:
         if not data:
             self.close()
             return Outcome.CLOSED

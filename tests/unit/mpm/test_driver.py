@@ -14,7 +14,7 @@ import pytest
 from mpmserver.mpm.driver import Blocking, Stopped, masks_of, step
 from mpmserver.mpm.pollers import READ, WRITE
 from mpmserver.net.waits import Ready, TimedOut, TimeoutClass, Wait, offload, ready, sleep, work
-from mpmserver.serve.connection import Outcome
+from mpmserver.serve.outcome import Outcome
 
 
 class Harness:

@@ -15,7 +15,7 @@ import pytest
 from mpmserver.mpm.parking import Mailbox, Parking, Task
 from mpmserver.mpm.pollers import MULTIPLEXERS, OutOfDescriptors, Poller
 from mpmserver.net.waits import Ready, Sleep, TimeoutClass, Wait
-from mpmserver.serve.connection import Outcome
+from mpmserver.serve.outcome import Outcome
 
 
 class Idle:
@@ -26,6 +26,7 @@ class Idle:
         self.fd = sock.fileno()
         self.seconds = seconds
         self.peer = SimpleNamespace(keepalives=keepalives)
+        self.renewed = 0.0
 
     def idle_timeout(self) -> tuple[TimeoutClass, float]:
         return (TimeoutClass.KEEP_ALIVE if self.peer.keepalives else TimeoutClass.HEAD), self.seconds
@@ -80,7 +81,8 @@ def ready(*reads: int, writes: tuple[int, ...] = (), seconds: float | None = 5.0
 
 def test_an_idle_connection_is_found_by_its_descriptor(lot: Lot) -> None:
     connection, client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     assert lot.events() == []
     client.send(b"x")
     assert lot.events() == [connection.fd]
@@ -93,7 +95,8 @@ def test_an_idle_connection_is_found_by_its_descriptor(lot: Lot) -> None:
 
 def test_a_connection_that_nobody_reads_from_does_not_make_the_loop_spin(lot: Lot) -> None:
     connection, client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     reader, writer = lot.pipe()
     task = lot.task(connection)
@@ -114,7 +117,8 @@ def test_a_connection_that_nobody_reads_from_does_not_make_the_loop_spin(lot: Lo
 
 def test_a_task_is_taken_out_of_all_its_descriptors(lot: Lot) -> None:
     connection, _client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     first, second = lot.pipe(), lot.pipe()
     task = lot.task(connection)
@@ -131,7 +135,8 @@ def test_a_task_is_taken_out_of_all_its_descriptors(lot: Lot) -> None:
 
 def test_an_older_event_does_not_resume_what_is_parked_in_this_turn(lot: Lot) -> None:
     connection, client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     client.send(b"x")
     lot.events()
     lot.parking.unpark(connection)
@@ -145,7 +150,8 @@ def test_an_older_event_does_not_resume_what_is_parked_in_this_turn(lot: Lot) ->
 def test_a_reused_number_is_registered_anew(lot: Lot) -> None:
     connection, _client = lot.connection()
     fd = connection.fd
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     connection.socket.close()
     lot.parking.forget(connection)
@@ -153,7 +159,8 @@ def test_a_reused_number_is_registered_anew(lot: Lot) -> None:
     if other.fd != fd:
         os.dup2(other.fd, fd)
         other.fd = fd
-    lot.parking.adopt(other)
+    lot.parking.enter(other)
+    lot.parking.idle(other)
     client.send(b"x")
     assert lot.events() == [fd]
     assert lot.parking.table[fd] is other
@@ -169,7 +176,8 @@ def test_a_number_that_was_closed_while_parked_elsewhere_is_registered_anew(lot:
     """A worker closed the connection; its number came back by accept() before the worker's mail arrived."""
     connection, _client = lot.connection()
     fd = connection.fd
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     lot.parking.release(connection)
     connection.socket.close()
@@ -177,7 +185,8 @@ def test_a_number_that_was_closed_while_parked_elsewhere_is_registered_anew(lot:
     if other.fd != fd:
         os.dup2(other.fd, fd)
         other.fd = fd
-    lot.parking.adopt(other)
+    lot.parking.enter(other)
+    lot.parking.idle(other)
     lot.parking.forget(connection)
     client.send(b"x")
     assert lot.events() == [fd]
@@ -186,7 +195,8 @@ def test_a_number_that_was_closed_while_parked_elsewhere_is_registered_anew(lot:
 
 def test_a_pipe_that_was_closed_by_its_coroutine_comes_back(lot: Lot) -> None:
     connection, _client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     task = lot.task(connection)
     for _each in range(3):
@@ -204,7 +214,8 @@ def test_expiry_takes_out_before_it_gives(lot: Lot) -> None:
     long, _two = lot.connection(seconds=1000.0)
     fresh, _three = lot.connection(seconds=1.0, keepalives=0)
     for connection in (brief, long, fresh):
-        lot.parking.adopt(connection)
+        lot.parking.enter(connection)
+        lot.parking.idle(connection)
     task = lot.task(lot.connection()[0])
     reader, writer = lot.pipe()
     lot.parking.wait(task, ready(reader, seconds=2.5))
@@ -225,7 +236,8 @@ def test_expiry_takes_out_before_it_gives(lot: Lot) -> None:
 
 def test_what_came_in_time_does_not_expire(lot: Lot) -> None:
     connection, _client = lot.connection(seconds=1.0)
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     due = lot.parking.deadlines.next
     lot.parking.unpark(connection)
     assert list(lot.parking.expire(due + 1)) == []
@@ -236,7 +248,8 @@ def test_what_came_in_time_does_not_expire(lot: Lot) -> None:
 def test_a_wait_that_is_refused_leaves_nothing_behind() -> None:
     lot = Lot("select")
     connection, _client = lot.connection()
-    lot.parking.adopt(connection)
+    lot.parking.enter(connection)
+    lot.parking.idle(connection)
     lot.parking.unpark(connection)
     task = lot.task(connection)
     with pytest.raises(OutOfDescriptors):
@@ -276,13 +289,21 @@ def test_mail_from_many_threads_arrives_once_and_in_order() -> None:
 def test_a_renewed_connection_has_its_full_time_and_its_turn(lot: Lot) -> None:
     first, _one = lot.connection()
     second, _two = lot.connection()
-    lot.parking.adopt(first)
-    lot.parking.adopt(second)
+    lot.parking.enter(first)
+    lot.parking.idle(first)
+    lot.parking.enter(second)
+    lot.parking.idle(second)
+    due = lot.parking.deadlines.next
+    lot.parking.now = due - 2.0
     lot.parking.renew(first)
-    queue = lot.parking.deadlines._queues[TimeoutClass.KEEP_ALIVE, 5.0]
-    assert list(queue) == [second, first]
-    assert queue[second] <= queue[first]
+    assert list(lot.parking.expire(due + 1.0)) == [second]
+    assert due + 2.5 < lot.parking.deadlines.next <= due + 3.5
+    assert list(lot.parking.expire(due + 3.5)) == [first]
+    lot.parking.idle(second)
     first.peer.keepalives = 0
-    lot.parking.renew(first)
+    lot.parking.idle(first)
     assert lot.parking.counts[TimeoutClass.KEEP_ALIVE] == lot.parking.counts[TimeoutClass.HEAD] == 1
+    first.peer.keepalives = 1
+    lot.parking.renew(first)
+    assert lot.parking.counts[TimeoutClass.KEEP_ALIVE] == 2
     assert lot.parking.table[first.fd] is first

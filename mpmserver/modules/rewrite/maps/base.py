@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from mpmserver.core.errorlog import os_error
@@ -22,7 +21,7 @@ class RewriteMap:
     is_async = False
     """Whether only `lookup_async` works: a program has to be waited for."""
     is_pure = False
-    """Whether the answer depends on nothing but the key."""
+    """Whether the answer depends on nothing but the key, and files looked at."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -38,9 +37,9 @@ Version = tuple[int, ...]
 """What is different when a file is: modification time, size, device, inode."""
 
 
-def version(path: str) -> Version:
+def version(x: Exchange, path: str) -> Version:
     """The version of a file; raises OSError."""
-    found = os.stat(path)
+    found = x.files.stat(path)
     return (found.st_mtime_ns, found.st_size, found.st_dev, found.st_ino)
 
 
@@ -57,6 +56,7 @@ class FileMap(RewriteMap):
 
     __slots__ = ("_memory", "files", "path")
 
+    is_pure = True
     kind = "txt"
     unreachable = "AH00661: mod_rewrite: can't access text RewriteMap file {}"
 
@@ -73,11 +73,14 @@ class FileMap(RewriteMap):
             return None
         if key in memory.answers:
             value = memory.answers[key]
-            trace(x, 5, f"cache lookup OK: map={self.name}[{self.kind}] key={key} -> val={value or ''}")
+            if tracing(x):
+                trace(x, 5, f"cache lookup OK: map={self.name}[{self.kind}] key={key} -> val={value or ''}")
             return value
-        trace(x, 6, "cache lookup FAILED, forcing new map lookup")
+        told = tracing(x)
+        if told:
+            trace(x, 6, "cache lookup FAILED, forcing new map lookup")
         value = self.find(x, key)
-        if tracing(x):
+        if told:
             answer = "FAILED" if value is None else "OK"
             shown = "" if value is None else f" -> val={value}"
             trace(x, 5, f"map lookup {answer}: map={self.name}[{self.kind}] key={key}{shown}")
@@ -102,7 +105,7 @@ class FileMap(RewriteMap):
         found = []
         for number, file in enumerate(self.files):
             try:
-                found.append(version(file))
+                found.append(version(x, file))
             except OSError as error:
                 x.server.log(
                     Level.ERROR, "rewrite", f"{os_error(error)}: {self.complaint(number)}", x

@@ -55,6 +55,8 @@ class RandomMap(TextMap):
 
     __slots__ = ()
 
+    is_pure = False
+
     def lookup(self, x: Exchange, key: str) -> str | None:
         found = super().lookup(x, key)
         if found is None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpmserver.config.errors import ConfigError
-from mpmserver.config.regex import RegexPolicy, compile_pcre
+from mpmserver.config.regex import APACHE_OPTIONS, Regex, RegexPolicy, compile_now, compile_pcre
 from mpmserver.config.regex.guarded import GuardedRegex, OctetMatch
 from tests.unit.config import pcre2
 from tests.unit.config.test_regex import PIECES
@@ -22,14 +22,18 @@ PLAIN = [
 ]  # fmt: skip
 
 
+def _at_once(pattern: str) -> Regex:
+    return compile_now(pattern, APACHE_OPTIONS, None, False)
+
+
 @pytest.mark.parametrize("pattern", PLAIN)
 def test_usual_expressions_are_pythons(pattern: str) -> None:
-    assert isinstance(compile_pcre(pattern), re.Pattern)
+    assert isinstance(_at_once(pattern), re.Pattern)
 
 
 @pytest.mark.parametrize("pattern", ["(.*)foo(.*)bar", "[a-z]+[0-9]+x", "^(a+)+$", "é", "^.$", "[^a]", "a(?R)?", r"\K"])
 def test_others_are_guarded(pattern: str) -> None:
-    assert isinstance(compile_pcre(pattern), GuardedRegex)
+    assert isinstance(_at_once(pattern), GuardedRegex)
 
 
 def _groups(pattern: str, subject: str) -> list[bytes | None] | None:

@@ -97,14 +97,14 @@ def test_functions_that_read_files_may_not_stand_in_htaccess(text: str, complain
     ("%{REQUEST_URI} == 'x' && req('a') =~ /b/", False, True, False, True),
     ("%{REMOTE_ADDR} == 'x'", False, False, False, True),
     ("%{TIME} -gt 1", False, False, False, True),
-    ("-n %{REMOTE_USER}", False, False, True, True),
+    ("-n %{REMOTE_USER}", False, True, True, True),
     ("-U '/x' || true", True, False, False, False),
     ("! -F '/x'", True, False, False, False),
     ("%{REMOTE_HOST} == 'x'", True, False, False, True),
     ("%{REMOTE_ADDR} -ipmatch '10'", False, False, False, True),
     ("%{HTTP:X} -ipmatch '10'", True, False, False, True),
-    ("'x' in { file('/x') }", False, False, False, False),
-    ("-e '/x'", False, False, False, True),
+    ("'x' in { file('/x') }", False, True, False, False),
+    ("-e '/x'", False, True, False, True),
 ])  # fmt: skip
 def test_what_evaluating_may_take(text: str, is_async: bool, is_pure: bool, asks_user: bool, is_quiet: bool) -> None:
     traits = traits_of(parse_condition(text, EVERYTHING))

@@ -227,7 +227,7 @@ def test_a_preface_refuses(data: bytes, logged: list[Level]) -> None:
 def test_what_the_header_said_counts_and_nothing_else(tmp_path: Path) -> None:
     kit = SiteKit(tmp_path, f"RemoteIPProxyProtocol On\n{ASK}", MODULES)
     x = kit.exchange("/a.txt", headers=[("X-F", "8.8.8.8")])
-    x.peer.notes[CLIENT_NOTE] = ("1.2.3", 77)
+    x.peer.note(CLIENT_NOTE, ("1.2.3", 77))
     post_read(x)
     assert (x.client_ip, x.client_port) == ("1.2.3", 77)
     assert x.headers_in.get("X-F") == "8.8.8.8"

@@ -10,13 +10,14 @@ import pytest
 from mpmserver.config.errors import ConfigError
 from mpmserver.modules.rewrite.conditions import RewriteCondition
 from mpmserver.modules.rewrite.settings import RewriteServer
-from mpmserver.modules.rewrite.state import Run, group
+from mpmserver.modules.rewrite.state import Run
+from mpmserver.modules.rewrite.substitution import Template
 from tests.unit.modules.kit import USUAL, SiteKit
 
 
 def compiled(tmp_path: Path, line: str) -> tuple[SiteKit, RewriteCondition]:
     kit = SiteKit(tmp_path, f"RewriteEngine On\nRewriteCond {line}\nRewriteRule ^ -", (*USUAL, "rewrite"))
-    (rule,) = kit.site.main[RewriteServer].rules
+    (rule,) = kit.site.main[RewriteServer].rule_set.rules
     (condition,) = rule.conditions
     return kit, condition
 
@@ -84,7 +85,7 @@ def test_groups_are_kept_unless_negated(tmp_path: Path) -> None:
     kit, condition = compiled(tmp_path, "abc (b)")
     run = Run(kit.exchange("/x"), None)
     assert asyncio.run(condition.holds_async(run))
-    assert [group(run.condition_match, number) for number in range(3)] == ["b", "b", ""]
+    assert [Template(f"%{number}").expand(run) for number in range(3)] == ["b", "b", ""]
     kit, condition = compiled(tmp_path, "abc !(x)")
     run = Run(kit.exchange("/x"), None)
     assert asyncio.run(condition.holds_async(run))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
+from mpmserver.config.regex import compile_pcre
 from mpmserver.core.module import InternalRedirect
 from mpmserver.modules.rewrite.directory_context import follow
+from mpmserver.modules.rewrite.rule import Rule
+from mpmserver.modules.rewrite.ruleset import RuleSet
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer
 from tests.unit.modules.kit import USUAL, SiteKit
 
@@ -134,24 +138,25 @@ def test_rules_need_links(tmp_path: Path) -> None:
     assert any(text.startswith("AH00670: ") for _level, _module, text in kit.log)
 
 
+def _rule(pattern: str) -> Rule:
+    return Rule(pattern, compile_pcre(pattern), 0, (), None, 302, 0, 0, (), (), None, None)
+
+
 @pytest.mark.parametrize(
     ("options", "inner_rules"),
     [("", ["in"]), ("Inherit", ["in", "out"]), ("InheritBefore", ["out", "in"]), ("IgnoreInherit", ["in"])],
 )
 def test_inheritance(tmp_path: Path, options: str, inner_rules: list[str]) -> None:
-    outer, inner = RewriteDir(), RewriteDir()
-    outer.rules = ("out",)  # type: ignore[assignment]
-    inner.rules = ("in",)  # type: ignore[assignment]
+    outer, inner = RewriteDir(rule_set=RuleSet([_rule("out")])), RewriteDir(rule_set=RuleSet([_rule("in")]))
     names = {"Inherit": RewriteOption.INHERIT, "InheritBefore": RewriteOption.INHERIT_BEFORE}
     inner.options = int(names.get(options, RewriteOption.IGNORE_INHERIT if options else 0))
-    assert list(RewriteDir.merge(outer, inner).rules) == inner_rules  # type: ignore[comparison-overlap]
+    assert [rule.pattern for rule in RewriteDir.merge(outer, inner).rule_set.rules] == inner_rules
 
 
 def test_rules_are_inherited_by_reference() -> None:
-    outer, inner = RewriteDir(), RewriteDir()
-    outer.rules = ("one", "two")  # type: ignore[assignment]
+    outer, inner = RewriteDir(rule_set=RuleSet([_rule("one"), _rule("two")])), RewriteDir()
     inner.options = int(RewriteOption.INHERIT)
-    assert RewriteDir.merge(outer, inner).rules is outer.rules
+    assert RewriteDir.merge(outer, inner).rule_set is outer.rule_set
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_what_the_plan_is_told(tmp_path: Path, rule: str, waits: bool, is_pure: 
     assert settings.rule_set.waits(settings.maps) is waits
     assert settings.rule_set.is_pure(settings.maps) is is_pure
     steps = [step for step in kit.site.main.defaults.plan.translate if step.module == "rewrite"]
-    assert [step.is_async for step in steps] == [waits]
+    assert [inspect.iscoroutinefunction(step.function) for step in steps] == [waits]
 
 
 def test_no_rules_no_steps(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_what_waits(text: str, waits: bool, maps: set[str]) -> None:
     ("text", "is_pure"),
     [
         ("$1%1%{REQUEST_URI}%{HTTP_HOST}%{QUERY_STRING}", True), ("%{TIME}", False), ("%{REMOTE_ADDR}", False),
-        ("%{ENV:x}", False), ("%{LA-U:REQUEST_URI}", False), ("${m:%{TIME_SEC}}", False), ("%{NOPE}", True),
+        ("%{ENV:x}", True), ("%{LA-U:REQUEST_URI}", False), ("${m:%{TIME_SEC}}", False), ("%{NOPE}", True),
     ],
 )  # fmt: skip
 def test_what_is_pure(text: str, is_pure: bool) -> None:
@@ -94,5 +94,7 @@ def test_no_escape_without_flags() -> None:
 def test_question_marks_from_outside(tmp_path: Path, text: str, outside: bool) -> None:
     state = run(tmp_path)
     state.rule_match = re.search("(.*)", "a?b")
-    _text, found = asyncio.run(Template(text).expand_watching(state))
+    template = Template(text)
+    assert template.expand_watching(state) == asyncio.run(template.expand_watching_async(state))
+    _text, found = template.expand_watching(state)
     assert found is outside

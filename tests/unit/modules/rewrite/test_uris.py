@@ -76,7 +76,7 @@ def test_escaped(uri: str, expected: str) -> None:
 def test_split_query(tmp_path: Path, uri: str, flags: int, filename: str, args: str | None) -> None:
     state = run(tmp_path)
     state.x.filename = uri
-    split_query(state, flags)
+    split_query(state, flags, absolute(uri))
     assert (state.x.filename, state.x.args) == (filename, args)
 
 

@@ -1,0 +1,133 @@
+"""Looks at the disk: how hooks ask whether a file is there, and what was found when an answer is to be remembered.
+
+Hooks that call themselves pure look at nothing but through `x.files`: `DISK`, which is the system call itself, or for a
+request whose answer may be remembered a `Looks`, which keeps what each look has found.
+
+Of a directory a look keeps who it is and who may use it, not its times: what is created inside is none of its business.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISDIR
+from typing import Final, Protocol
+
+Signature = tuple[int, ...]
+"""What tells a thing on the disk from what stands in its place later: see `signature`."""
+Check = tuple[str, bool, Signature | int]
+"""A path, whether a link at its end is followed, and what was there: a signature, or the errno of who looks."""
+Checks = tuple[Check, ...]
+
+RESTLESS: Final = 2_000_000_000
+"""For so many nanoseconds behind a change another one may leave the same times, and a file's tag is a weak one."""
+_stat = os.stat
+_lstat = os.lstat
+
+
+class Files(Protocol):
+    """What hooks ask of the disk."""
+
+    def stat(self, path: str, /) -> os.stat_result:
+        """As os.stat; raises OSError."""
+
+    def lstat(self, path: str, /) -> os.stat_result:
+        """As os.lstat; raises OSError."""
+
+
+class Disk:
+    """The disk itself."""
+
+    __slots__ = ()
+    stat = staticmethod(os.stat)
+    lstat = staticmethod(os.lstat)
+
+
+DISK: Final[Files] = Disk()
+
+
+class Looks:
+    """The disk, noting what it is asked."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, bool, os.stat_result | int]] = []
+        """Each look in turn: the path, whether a link at its end was followed, and what was there or the errno."""
+
+    def stat(self, path: str, /) -> os.stat_result:
+        try:
+            status = _stat(path)
+        except OSError as error:
+            self.found.append((path, True, error.errno or 0))
+            raise
+        self.found.append((path, True, status))
+        return status
+
+    def lstat(self, path: str, /) -> os.stat_result:
+        try:
+            status = _lstat(path)
+        except OSError as error:
+            self.found.append((path, False, error.errno or 0))
+            raise
+        self.found.append((path, False, status))
+        return status
+
+    @property
+    def torn(self) -> bool:
+        """Whether two looks at the same path have found different things: no answer made of both is right."""
+        return self.checks() is None
+
+    def checks(self) -> Checks | None:
+        """What was found, each path once; None where it is torn."""
+        checks: dict[tuple[str, bool], Check] = {}
+        for path, follow, status in self.found:
+            what = status if isinstance(status, int) else signature(status)
+            if checks.setdefault((path, follow), (path, follow, what))[2] != what:
+                return None
+        return tuple(checks.values())
+
+    def settled(self, now_ns: int) -> bool:
+        """Whether no file was changed so shortly before `now_ns`, when the request came, that the next might not show.
+
+        One that claims to be changed later than that is answered otherwise as time goes by.
+        """
+        latest = now_ns - RESTLESS
+        for _, _, status in self.found:
+            if isinstance(status, int) or S_ISDIR(status.st_mode):
+                continue
+            if status.st_mtime_ns > latest or status.st_ctime_ns > latest:
+                return False
+        return True
+
+    def at(self, path: str) -> Signature | int | None:
+        """What following `path` has found first: its signature or the errno; None where nobody has looked."""
+        for asked, follow, status in self.found:
+            if follow and asked == path:
+                return status if isinstance(status, int) else signature(status)
+        return None
+
+
+def signature(status: os.stat_result) -> Signature:
+    """What stays the same for as long as a thing on the disk is the same: five numbers of a directory, six of others.
+
+    Device, inode and mode, then a directory's owner and group; of all else size, modification and change.
+    """
+    if S_ISDIR(status.st_mode):
+        return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid)
+    return (
+        status.st_dev, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
+    )  # fmt: skip
+
+
+def unchanged(checks: Checks) -> bool:
+    """Look at each again: whether all is as it was."""
+    for path, follow, was in checks:
+        try:
+            status = _stat(path) if follow else _lstat(path)
+        except OSError as error:
+            if error.errno != was:
+                return False
+            continue
+        if was.__class__ is int or signature(status) != was:
+            return False
+    return True

@@ -1,0 +1,33 @@
+"""Whether one request's answer may be remembered: everything that it did may say no, and nothing may take that back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mpmserver.core.recall.looks import Looks
+
+if TYPE_CHECKING:
+    from mpmserver.http.headers import Headers
+
+
+class Memo:
+    """Kept by the first Exchange of a request that might be remembered."""
+
+    __slots__ = ("asked", "body", "expires_after", "head", "looks", "refused")
+
+    def __init__(self, headers: Headers) -> None:
+        self.looks = Looks()
+        self.asked = headers.asked = set()
+        """The request fields that anybody looked at, in lower case; "*" for all of them."""
+        self.head: bytes | None = None
+        """The head that was sent, and its body where that is in memory and all of it; the sender puts them here."""
+        self.body: bytes | None = None
+        self.expires_after: int | None = None
+        """The seconds between the answer's Date and its Expires, where that is made of the time of the answer."""
+        self.refused: str | None = None
+        """Why not, in a word or two for the status page; None so far."""
+
+    def refuse(self, reason: str) -> None:
+        """The answer depends on more than head and files, or did more than answer; the first reason is kept."""
+        if self.refused is None:
+            self.refused = reason

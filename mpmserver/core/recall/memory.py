@@ -1,0 +1,342 @@
+"""What one process remembers: answers by the heads that they answer, bounded, and forgotten when they may be wrong.
+
+A connection asks its `Shelf`, which belongs to one local address (the answer may depend on it): first for the head as
+it came, byte by byte (level 1), then, with the head parsed, for the resource (level 2): the same request line, Host and
+wish to keep the connection, and the same values of all request fields that any hook asked for. What can't be said so
+is not remembered: a `Memo` follows each request that might be, and whatever happens there may refuse it.
+
+Freshness is `freshness.py`'s: told by the kernel where one loop answers for the process (event, reactor), looked at
+with each hit elsewhere. Memory is bounded by RecallSize: who was not asked for since the last time round has to
+go first.
+
+Threads: any thread may ask. Remembering is done under a lock, and where the kernel tells of changes by the thread
+that hears of them alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from mpmserver.core.recall.freshness import Freshness, StatFreshness
+from mpmserver.core.recall.looks import unchanged
+from mpmserver.core.recall.memo import Memo
+from mpmserver.core.recall.recollection import recollection
+from mpmserver.core.recall.record import Kept, Record, key_of
+from mpmserver.core.recall.watches import Watches
+from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.headers import EVERYTHING
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.core.recall.looks import Looks
+    from mpmserver.core.recall.moment import Moment
+    from mpmserver.core.scoreboard import ProcessSlot
+    from mpmserver.core.site import Server, Site
+    from mpmserver.http.request import Request
+
+T = TypeVar("T")
+LARGEST: Final = 1 << 16
+"""Bytes of the largest body that is kept: beyond, sending costs more than finding out what to send."""
+STATUSES: Final = frozenset({200, 206, 301, 302, 303, 304, 307, 308, 403, 404, 410})
+ONCE: Final = "asked for once"
+"""The reason for most: they may never be asked for again."""
+IN_VAIN: Final = "refused before"
+MINUTE: Final = 60
+"""Seconds until an .htaccess may have changed what was refused before."""
+MOST_HEADS: Final = 256
+"""How many heads lead to one record byte by byte; others find it by level 2."""
+MOST_VARIANTS: Final = 32
+"""How many answers of one resource are kept for different values of the fields that it depends on."""
+SHARED: Final = 4096
+"""How many values are kept at hand that records may have in common."""
+SEEN: Final = 1 << 14
+"""In how many bytes it is kept in mind what has come once: much is asked for once and never again."""
+RECORD_BYTES: Final = 2300
+"""What a record costs beside its payload (measured), and a head beside its own bytes."""
+KEPT_BYTES: Final = 500
+AUTO_BYTES: Final = 16 << 20
+AUTO_TOTAL: Final = 256 << 20
+AUTO_LEAST: Final = 1 << 20
+
+
+def begin(site: Site, processes: int, blocking: bool) -> Recall | None:
+    """What a child remembers, made by the thread that will hear of changes; None where Recall is off.
+
+    `processes`: how many there may be. `blocking`: it has no loop that could hear of changes.
+    """
+    core = site.main[CoreServer]
+    if not core.recall:
+        return None
+    size = size_of(core.recall_size, processes)
+    if not blocking:
+        try:
+            return Recall(size, Watches(), core.recall_revalidate, threading.get_ident())
+        except OSError as error:
+            message = f"nobody tells of changed files, so they are looked at each time: {error}"
+            site.main.log(Level.INFO, "core", message)
+    return Recall(size, StatFreshness(), core.recall_revalidate, None)
+
+
+def size_of(configured: int | None, processes: int) -> int:
+    """RecallSize in bytes: as configured, or what suits so many processes together."""
+    if configured is not None:
+        return configured
+    return max(AUTO_LEAST, min(AUTO_BYTES, AUTO_TOTAL // max(1, processes)))
+
+
+class Shelf:
+    """What is remembered for one local address."""
+
+    __slots__ = ("heads", "recall", "resources")
+
+    def __init__(self, recall: Recall) -> None:
+        self.recall = recall
+        self.heads: dict[bytes, Kept] = {}
+        """Level 1."""
+        self.resources: dict[Any, tuple[Record, ...]] = {}
+        """Level 2: by what every answer depends on, those that were made for different fields."""
+
+    def resource(self, request: Request) -> Record | None:
+        """Level 2: what answers a request that has been parsed; it may have to be looked at."""
+        for record in self.resources.get(key_of(request), ()):
+            if record.suits(request.headers.joined):
+                return record
+        return None
+
+    def holds(self, record: Record, moment: Moment) -> bool:
+        """Whether a record may be used now; dates it. One that may not be is forgotten."""
+        recall = self.recall
+        if record.stale or not recall.is_fresh(record, moment.request_time):
+            recall.forget(record)
+            return False
+        record.date(moment)
+        return True
+
+    def add_head(self, kept: Kept, head: bytes) -> None:
+        """Let a head that was answered by level 2 be found by level 1 if it comes again."""
+        if self.recall.comes_again(hash(head)):
+            self.recall.add_head(kept, head)
+
+
+class Recall:
+    """See the module's docstring."""
+
+    def __init__(self, size: int, freshness: Freshness, revalidate: float, owner: int | None) -> None:
+        """`owner`: the only thread that may remember (`threading.get_ident`), None for any."""
+        self.limit = size
+        self.size = 0
+        self.freshness = freshness
+        self.watches = freshness if isinstance(freshness, Watches) else None
+        """Who must be asked about changes before anything is answered; None where files are looked at each time."""
+        self.hits = 0
+        """Answers by level 1."""
+        self.resource_hits = 0
+        """Answers by level 2."""
+        self.misses = 0
+        """Requests that might have been answered so, and were not."""
+        self.reasons: dict[str, int] = {}
+        """Why answers were not remembered."""
+        self._revalidate = revalidate
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._shelves: dict[Any, Shelf] = {}
+        self._records: deque[Record] = deque()
+        self._shown = -1
+        self._seen = bytearray(SEEN)
+        self._in_vain: set[int] = set()
+        """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
+        self._shared: dict[Any, Any] = {}
+
+    def shelf(self, address: tuple[str, int]) -> Shelf:
+        """The shelf of a local address."""
+        found = self._shelves.get(address)
+        if found is None:
+            found = self._shelves.setdefault(address, Shelf(self))
+        return found
+
+    # Finding
+
+    def is_fresh(self, record: Record, now: float) -> bool:
+        """Whether what a record was made from is as it was, by what is known of it or by a look."""
+        if record.look:
+            return unchanged(record.checks)
+        if now < record.valid_until:
+            return True
+        record.valid_until = now + self._revalidate
+        return unchanged(record.checks)
+
+    # Remembering
+
+    def memo(self, request: Request, server: Server) -> Memo | None:
+        """What is to follow a request whose answer might be remembered; None for one that can't be."""
+        if request.method not in ("GET", "HEAD") or request.has_body or request.expect_continue:
+            return None
+        if request.version[0] != 1 or request.ambiguous_framing or server.defaults.plan.impure is not None:
+            return None
+        self.misses += 1
+        mark = hash(key_of(request))
+        if not self.comes_again(mark):
+            self._count(ONCE)
+            return None
+        if mark in self._in_vain:
+            self._count(IN_VAIN)
+            return None
+        return Memo(request.headers)
+
+    def offer(self, shelf: Shelf, first: Exchange, last: Exchange, head: bytes, keep: bool) -> None:
+        """Remember the answer to `head` if nothing speaks against it. Called when it was sent and logged."""
+        memo = first.memo
+        assert memo is not None
+        if memo.refused is not None:
+            if last.plan.impure is not None and len(self._in_vain) < SEEN:
+                self._in_vain.add(hash(key_of(first.request)))
+        elif self._owner is not None and threading.get_ident() != self._owner:
+            memo.refuse("answered by another thread")
+        else:
+            self._weigh(memo, last)
+        if memo.refused is None:
+            with self._lock:
+                self._remember(shelf, first, memo, head, keep)
+        if memo.refused is not None:
+            self._count(memo.refused)
+
+    def _count(self, reason: str) -> None:
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def _weigh(self, memo: Memo, last: Exchange) -> None:
+        if last.status not in STATUSES:
+            memo.refuse(f"status {last.status}")
+        elif memo.body is None:
+            memo.refuse("body is large or streamed")
+        elif "send-error" in last.notes:
+            memo.refuse("client left")
+        elif not memo.looks.settled(int(last.request_time * 1e9)) or memo.looks.torn:
+            memo.refuse("file has just changed")
+
+    def _remember(self, shelf: Shelf, first: Exchange, memo: Memo, head: bytes, keep: bool) -> None:
+        """Make the record and its first head; under the lock."""
+        request = first.request
+        if head in shelf.heads:
+            return None  # another thread was faster
+        most = first.server[CoreServer].max_keep_alive_requests
+        if most and first.peer.keepalives + 1 >= most:
+            return memo.refuse("last request of its connection")
+        log = recollection(first)
+        if log is None:
+            return memo.refuse("log")
+        try:
+            record = Record(shelf, first, memo, log, keep)
+        except ValueError:
+            return memo.refuse("Expires")
+        if not self._guard(record, memo.looks):
+            return memo.refuse(self.freshness.reason)
+        record.valid_until = first.request_time + self._revalidate
+        record.head = head
+        record.size = RECORD_BYTES + len(record.payload) + len(head) + len(request.request_line)
+        shelf.heads[head] = (record, log.lines(request.headers))
+        if EVERYTHING not in memo.asked:
+            self._add_variant(shelf, record)
+        self._records.append(record)
+        self.size += record.size
+        while self.size > self.limit and self._records:
+            self._make_room()
+        return None
+
+    def _guard(self, record: Record, looks: Looks) -> bool:
+        """Keep a record fresh; where nobody will tell of a change (no watch to be had), by a look each time."""
+        checks = self.freshness.guard(record, looks)
+        record.look = checks is None or self.freshness.looks_each_time
+        if checks is None:
+            checks = looks.checks()
+        if checks is None or (record.look and not unchanged(checks)):
+            return False
+        record.checks = checks
+        return True
+
+    def _add_variant(self, shelf: Shelf, record: Record) -> None:
+        variants = shelf.resources.get(record.key, ())
+        shelf.resources[record.key] = (*variants, record)
+        if len(variants) >= MOST_VARIANTS:
+            self._forget(variants[0])
+
+    def shared(self, value: T) -> T:
+        """A value that is equal to this one, the same for all that ask."""
+        if len(self._shared) >= SHARED:
+            self._shared.clear()
+        found: T = self._shared.setdefault(value, value)
+        return found
+
+    def comes_again(self, mark: int) -> bool:
+        """Whether what has this hash has been seen lately; it is noted. Now and then one thing is taken for another."""
+        at, tag = mark & SEEN - 1, mark >> 32 & 0xFF
+        seen = self._seen
+        if seen[at] == tag:
+            return True
+        seen[at] = tag
+        return False
+
+    def add_head(self, kept: Kept, head: bytes) -> None:
+        """Have `head` answered by a record, byte by byte."""
+        record = kept[0]
+        size = KEPT_BYTES + len(head)
+        with self._lock:
+            heads = record.more_heads = record.more_heads or []
+            if record.size and len(heads) < MOST_HEADS and head not in record.shelf.heads:
+                heads.append(head)
+                record.size += size
+                self.size += size
+                record.shelf.heads[head] = kept
+
+    # Forgetting
+
+    def forget(self, record: Record) -> None:
+        """Use a record no more."""
+        with self._lock:
+            self._forget(record)
+
+    def _forget(self, record: Record) -> None:
+        record.stale = True
+        shelf = record.shelf
+        if not record.size:
+            return
+        for head in (record.head, *(record.more_heads or ())):
+            shelf.heads.pop(head, None)
+        left = tuple([each for each in shelf.resources.get(record.key, ()) if each is not record])
+        if left:
+            shelf.resources[record.key] = left
+        else:
+            shelf.resources.pop(record.key, None)
+        self.freshness.release(record)
+        self.size -= record.size
+        record.size = 0
+
+    def _make_room(self) -> None:
+        """Let the oldest go, unless it was needed since its last turn."""
+        record = self._records.popleft()
+        if record.used and record.size:
+            record.used = False
+            self._records.append(record)
+        else:
+            self._forget(record)
+
+    def show(self, process: ProcessSlot, moment: Moment) -> None:
+        """Put the figures on the scoreboard, at most once a second."""
+        if moment.second != self._shown:
+            self._shown = moment.second
+            if moment.second % MINUTE == 0:
+                self._in_vain.clear()
+            process.recalled(self.hits, self.resource_hits, self.misses, self.size)
+
+    def figures(self) -> dict[str, int]:
+        """For the status page: hits by level, misses, and how much is kept."""
+        return {
+            "hits": self.hits,
+            "resource_hits": self.resource_hits,
+            "misses": self.misses,
+            "size": self.size,
+            "limit": self.limit,
+            "heads": sum(len(shelf.heads) for shelf in self._shelves.values()),
+            "resources": sum(len(shelf.resources) for shelf in self._shelves.values()),
+        }

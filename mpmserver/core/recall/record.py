@@ -1,0 +1,153 @@
+"""A remembered answer, and the heads that it answers.
+
+A `Record` is level 2: the answer of one resource, with the request fields that it was made for. A `Kept` is level 1:
+the record that answers a head, byte by byte, with the log lines that are this head's. Both are made by `memory.py`.
+There are thousands of them: what many have in common they share, and there is no object for what is rarely there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from mpmserver.core.recall.recollection import Line
+from mpmserver.core.settings import CoreServer
+from mpmserver.http.dates import http_date, parse_http_date
+from mpmserver.http.headers import EVERYTHING
+
+if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
+    from mpmserver.core.recall.looks import Checks
+    from mpmserver.core.recall.memo import Memo
+    from mpmserver.core.recall.memory import Shelf
+    from mpmserver.core.recall.moment import Moment
+    from mpmserver.core.recall.recollection import Recollection
+    from mpmserver.http.request import Request
+
+Asked = tuple[tuple[str, str], ...]
+"""Names of request fields, in lower case, with the values that an answer was made for."""
+STALE: Final = -2
+UNLIMITED: Final = 1 << 62
+_STAMP: Final = re.compile(
+    rb"\r\n(Date|Expires): ([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT)(?=\r\n)"
+)
+_STAMP_SIZE: Final = 29
+_LEFT: Final = re.compile(rb"\r\nKeep-Alive: timeout=[0-9]+, max=([0-9]+)\r\n")
+
+
+Kept = tuple["Record", tuple[Line, ...]]
+
+
+class Record:
+    """One answer: its bytes, and all that must still be so for it to be given again."""
+
+    __slots__ = (
+        "absent", "asked", "checks", "good_for", "head", "keep", "key", "left_at", "look", "more_heads", "most",
+        "payload", "recollection", "request_line", "second", "shelf", "size", "stamps", "timed", "timeout", "used",
+        "valid_until", "vhost",
+    )  # fmt: skip
+
+    def __init__(self, shelf: Shelf, first: Exchange, memo: Memo, recollection: Recollection, keep: bool) -> None:
+        """Of an exchange that has been answered and logged. Raises ValueError for a head whose times can't be told."""
+        request, core = first.request, first.server[CoreServer]
+        self.shelf = shelf
+        self.key = key_of(request)
+        fields = request.headers.joined
+        asked = [name for name in sorted(memo.asked) if name != EVERYTHING]
+        self.asked: Asked = tuple([(name, fields[name]) for name in asked if name in fields])
+        self.absent = shelf.recall.shared(frozenset([name for name in asked if name not in fields]))
+        """The fields that were asked for and are not to be there."""
+        self.recollection = recollection
+        self.timed = recollection.timed
+        self.vhost = shelf.recall.shared(b"%b:%d" % (first.server.name_bytes, first.peer.local[1]))
+        """What the scoreboard shows, as the request line."""
+        self.request_line = request.request_line.encode("latin-1", "replace")
+        head = memo.head or b""
+        self.payload = head + (memo.body or b"")
+        self.stamps = shelf.recall.shared(_stamps(head, memo.expires_after))
+        """Where times stand that are made anew, each with the seconds that it lies behind the time of the answer."""
+        left = _LEFT.search(head)
+        self.left_at: tuple[int, int] | None = None if left is None else left.span(1)
+        """Where the number of requests that the connection has left stands."""
+        self.second = -1
+        """The second that `payload` is dated; STALE where something of it has changed: it answers no more."""
+        self.good_for = -1
+        """The second in which there is nothing to ask: it is dated so, and who hears of changes has heard of none."""
+        self.keep = keep
+        """Whether the connection goes on."""
+        most = core.max_keep_alive_requests
+        self.most = most - 1 if most else UNLIMITED
+        """As many requests before it, and the connection's last has come: that answer is another one."""
+        self.timeout = core.timeout
+        """How long a client may take nothing of it, in seconds."""
+        self.checks: Checks = ()
+        """What was seen of the disk."""
+        self.look = False
+        """Whether that is to be looked at each time, as nobody tells of changes."""
+        self.valid_until = 0.0
+        """When it is looked at in any case."""
+        self.used = False
+        """It was needed since the last time somebody wanted its place."""
+        self.head = b""
+        """The head that it was made for, and others that it answers byte by byte, where there are any."""
+        self.more_heads: list[bytes] | None = None
+        self.size = 0
+        """What it counts for RecallSize; 0 when it is forgotten."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether something of it has changed: it answers no more. Whoever hears of a change sets it, for good."""
+        return self.second == STALE
+
+    @stale.setter
+    def stale(self, value: bool) -> None:
+        assert value, "what has changed stays changed"
+        self.second = self.good_for = STALE
+
+    def date(self, moment: Moment) -> None:
+        """Put the present second's date into the payload."""
+        if self.second != moment.second:
+            payload = self.payload
+            for at, later in self.stamps:
+                stamp = moment.http_date if not later else http_date(moment.second + later).encode()
+                payload = b"%b%b%b" % (payload[:at], stamp, payload[at + _STAMP_SIZE :])
+            self.payload = payload
+            self.second = moment.second
+        if not self.look:
+            self.good_for = moment.second
+
+    def counted(self, keepalives: int) -> bytes:
+        """The payload for a client that is told how many requests are left; `keepalives` have been answered before."""
+        assert self.left_at is not None
+        start, end = self.left_at
+        payload = self.payload
+        return b"%b%d%b" % (payload[:start], self.most + 1 - keepalives, payload[end:])
+
+    def suits(self, fields: dict[str, str]) -> bool:
+        """Whether a request with these fields is answered so, too."""
+        if not self.absent.isdisjoint(fields):
+            return False
+        for name, value in self.asked:  # noqa: SIM110 - a generator would cost more than the comparisons
+            if fields.get(name) != value:
+                return False
+        return True
+
+
+def _stamps(head: bytes, expires_after: int | None) -> tuple[tuple[int, int], ...]:
+    """Where a head's Date stands, and the Expires that was made of it. Raises ValueError."""
+    found = {match[1]: match for match in _STAMP.finditer(head)}
+    date = found.get(b"Date")
+    if date is None:
+        raise ValueError("no Date")
+    if expires_after is None:
+        return ((date.start(2), 0),)
+    expires = found.get(b"Expires")
+    then = http_date((parse_http_date(date[2].decode()) or 0) + expires_after).encode()
+    if expires is None or expires[2] != then:
+        raise ValueError("Expires has become something else")
+    return ((date.start(2), 0), (expires.start(2), expires_after))
+
+
+def key_of(request: Request) -> tuple[Any, ...]:
+    """What every answer depends on: the request line, the host meant, and what becomes of the connection."""
+    return (request.request_line, request.host, request.port, request.keep_alive, request.keep_alive_asked)

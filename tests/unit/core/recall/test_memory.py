@@ -1,0 +1,386 @@
+"""Answers from memory: what is remembered, for whom, and when it is forgotten. No server: connections in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mpmserver.core.exchange import Peer
+from mpmserver.core.recall.memory import AUTO_BYTES, AUTO_LEAST, IN_VAIN, MOST_VARIANTS, Recall, begin, size_of
+from mpmserver.core.recall.moment import Moment
+from mpmserver.core.world import World
+from mpmserver.serve.connection import Connection
+from mpmserver.serve.outcome import Outcome
+from tests.memory import MemoryTransport, Slot, drive, log_of, world
+
+OPEN = '<Directory "{root}/htdocs">\nOptions FollowSymLinks\nAllowOverride All\nRequire all granted\n</Directory>\n'
+
+
+class Client:
+    """One connection; `ask` sends bytes and returns what came back."""
+
+    def __init__(self, made: World, local: str = "127.0.0.1", remote: str = "127.0.0.9") -> None:
+        self.transport = MemoryTransport([])
+        self.slot = Slot()
+        peer = Peer((local, 8080), (remote, 50000))
+        self.connection = Connection(made, self.transport, None, peer, self.slot)  # type: ignore[arg-type]
+        self.moment = Moment()
+        self.closed = False
+
+    def ask(self, data: bytes, at: float | None = None) -> bytes:
+        assert not self.closed
+        self.moment.tick(time.time() if at is None else at)
+        self.transport.output.clear()
+        step = self.connection.arrived(data, self.moment)
+        self.closed = (step if isinstance(step, Outcome) else drive(step)) is Outcome.CLOSED
+        return bytes(self.transport.output)
+
+
+def head(path: str = "/a.html", *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
+    return "\r\n".join((f"{method} {path} HTTP/{version}", "Host: memory.example", *fields, "", "")).encode()
+
+
+@pytest.fixture(params=[True, False], ids=["looks", "is told"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return site(tmp_path, blocking=request.param)
+
+
+def site(root: Path, text: str = "", blocking: bool = False) -> World:
+    write(root, "a.html", b"first\n")
+    return site_of(root, text, blocking)
+
+
+def site_of(root: Path, text: str, blocking: bool = False) -> World:
+    made = world(root, OPEN.format(root=root) + text)
+    made.recall = begin(made.site, 1, blocking)
+    return made
+
+
+def write(root: Path, name: str, data: bytes) -> None:
+    """A file that has not changed for a while, as `restless` has it."""
+    path = root / "htdocs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    time.sleep(2 * RESTLESS / 1e9)
+
+
+RESTLESS = 15_000_000
+
+
+@pytest.fixture(autouse=True)
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a hundredth of a second be what a second is: longer than a tick of the file system's clock."""
+    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all be remembered the first time."""
+    monkeypatch.setattr(Recall, "comes_again", lambda recall, mark: True)
+
+
+def counts(made: World) -> tuple[int, int, int]:
+    assert made.recall is not None
+    return made.recall.hits, made.recall.resource_hits, made.recall.misses
+
+
+def reasons(made: World) -> set[str]:
+    assert made.recall is not None
+    return set(made.recall.reasons)
+
+
+def test_the_same_head_is_answered_from_memory_and_the_answer_is_the_same(made: World) -> None:
+    client = Client(made)
+    client.ask(head())
+    first = client.ask(head(), at=1_800_000_000.0)
+    again = client.ask(head(), at=1_800_000_000.5)
+    assert counts(made) == (2, 0, 1)
+    assert first == again
+    assert first.startswith(b"HTTP/1.1 200 OK\r\nDate: Fri, 15 Jan 2027 08:00:00 GMT\r\n")
+    assert first.endswith(b"\r\n\r\nfirst\n")
+
+
+def test_the_date_is_always_the_present_one(made: World) -> None:
+    client = Client(made)
+    client.ask(head())
+    for second in range(3):
+        at = 1_800_000_000.0 + second
+        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT".encode() in client.ask(head(), at)
+    assert counts(made) == (3, 0, 1)
+
+
+def test_other_fields_find_the_resource(made: World) -> None:
+    client = Client(made)
+    one = client.ask(head("/a.html", "User-Agent: one", "Cookie: a=1"))
+    for agent in ("two", "two", "two"):
+        assert client.ask(head("/a.html", "Cookie: a=2", f"User-Agent: {agent}"))[-6:] == one[-6:]
+    assert counts(made) == (2, 1, 1), "a head is found byte by byte from then on"
+
+
+def test_what_is_asked_for_once_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
+    made = site(tmp_path)
+    client = Client(made)
+    client.ask(head("/a.html", "Cookie: 1"))
+    assert reasons(made) == {"asked for once"}
+    for number in range(2, 5):
+        client.ask(head("/a.html", f"Cookie: {number}"))
+    assert counts(made) == (0, 2, 2), "the second time it is remembered, by any other head it is found"
+    for _each in range(3):
+        client.ask(head("/a.html", "Cookie: 9"))
+    assert counts(made) == (1, 4, 2), "a head is kept in mind, too, when it has come twice"
+
+
+def test_fields_that_were_asked_for_are_compared(tmp_path: Path) -> None:
+    made = site(tmp_path)
+    client = Client(made)
+    whole = client.ask(head())
+    tag = whole.partition(b"ETag: ")[2].partition(b"\r\n")[0].decode()
+    assert client.ask(head("/a.html", f"If-None-Match: {tag}")).startswith(b"HTTP/1.1 304 ")
+    assert client.ask(head("/a.html", "Range: bytes=1-2")).endswith(b"\r\n\r\nir")
+    assert client.ask(head("/a.html", "X-Other: 1"))[-6:] == b"first\n"
+    assert counts(made) == (0, 1, 3)
+    assert client.ask(head("/a.html", f"If-None-Match: {tag}", "X-Other: 1")).startswith(b"HTTP/1.1 304 ")
+    assert counts(made) == (0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        head(method="POST", version="1.1") + b"",
+        head("/a.html", "Content-Length: 2") + b"ab",
+        head("/a.html", "Expect: 100-continue", "Content-Length: 0"),
+        head(method="DELETE"),
+        head("/cgi-bin/nothing", method="OPTIONS"),
+    ],
+)
+def test_what_may_do_something_is_not_remembered(tmp_path: Path, sent: bytes) -> None:
+    made = site(tmp_path)
+    for _each in range(2):
+        Client(made).ask(sent)
+    assert counts(made)[:2] == (0, 0)
+
+
+def test_a_head_with_more_behind_it_goes_the_long_way(made: World) -> None:
+    client = Client(made)
+    client.ask(head())
+    assert client.ask(head() + head()).count(b"HTTP/1.1 200 OK") == 2
+    assert client.ask(head()[:20]) == b""
+    assert counts(made)[:2] == (0, 0)
+
+
+def test_pieces_of_a_head_are_no_head(made: World) -> None:
+    client = Client(made)
+    client.ask(head())
+    client.transport.pieces = [head()[20:]]
+    assert client.ask(head()[:20]).endswith(b"first\n")
+    assert counts(made)[:2] == (0, 0)
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_changed_file_is_never_answered_from_the_past(tmp_path: Path, blocking: bool) -> None:
+    made = site(tmp_path, blocking=blocking)
+    client = Client(made)
+    path = tmp_path / "htdocs" / "a.html"
+    client.ask(head())
+    assert client.ask(head()).endswith(b"first\n")
+
+    def replaced() -> None:
+        other = tmp_path / "htdocs" / "b.html"
+        other.write_bytes(b"third\n")
+        other.rename(path)
+
+    changes: dict[bytes, Callable[[], object]] = {
+        b"other\n": lambda: path.write_bytes(b"other\n"),
+        b"third\n": replaced,
+        b"Not Found": path.unlink,
+        b"again\n": lambda: path.write_bytes(b"again\n"),
+        b"Forbidden": lambda: (tmp_path / "htdocs" / ".htaccess").write_text("Require all denied\n"),
+    }
+    for wanted, change in changes.items():
+        change()
+        hear(made)
+        assert wanted in client.ask(head())
+        time.sleep(2 * RESTLESS / 1e9)
+        assert wanted in client.ask(head())
+        hits = counts(made)[0]
+        assert wanted in client.ask(head())
+        logged = wanted in (b"Not Found", b"Forbidden")
+        assert counts(made)[0] == hits + (0 if logged else 1), reasons(made)
+
+
+def hear(made: World) -> None:
+    """As the loop does before it answers."""
+    assert made.recall is not None
+    if made.recall.watches is not None:
+        made.recall.watches.read()
+
+
+def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(tmp_path)
+    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", 60_000_000_000)
+    client = Client(made)
+    client.ask(head())
+    client.ask(head())
+    assert counts(made) == (0, 0, 2)
+    assert reasons(made) == {"file has just changed"}
+
+
+def test_the_last_request_of_a_connection_is_told_so(tmp_path: Path) -> None:
+    made = site(tmp_path, "MaxKeepAliveRequests 3\nKeepAliveTimeout 7\n")
+    asking = head("/a.html", "Connection: keep-alive")
+    for hits in (0, 2, 4):
+        client = Client(made)
+        for left in (3, 2, 1):
+            answer = client.ask(asking)
+            assert f"Keep-Alive: timeout=7, max={left}\r\n".encode() in answer
+        assert b"Connection: close" in client.ask(asking)
+        assert client.closed
+        assert counts(made)[0] >= hits
+
+
+def test_a_client_that_wants_to_close_is_let_go(made: World) -> None:
+    asking = head("/a.html", "Connection: close")
+    for _each in range(3):
+        client = Client(made)
+        assert b"Connection: close\r\n" in client.ask(asking)
+        assert client.closed
+    assert counts(made)[0] == 2
+
+
+def test_hosts_and_addresses_have_answers_of_their_own(tmp_path: Path) -> None:
+    made = site(
+        tmp_path,
+        '<VirtualHost *:8080>\nServerName memory.example\nRedirect "/a.html" "/one"\n</VirtualHost>\n'
+        '<VirtualHost *:8080>\nServerName other.example\nRedirect "/a.html" "/two"\n</VirtualHost>\n'
+        '<VirtualHost 127.0.0.2:8080>\nServerName memory.example\nRedirect "/a.html" "/three"\n</VirtualHost>\n',
+    )
+    other = head().replace(b"memory", b"other ", 1).replace(b"other .", b"other.")
+    for _each in range(2):
+        assert b"/one\r\n" in Client(made).ask(head())
+        assert b"/two\r\n" in Client(made).ask(other)
+        assert b"/three\r\n" in Client(made, local="127.0.0.2").ask(head())
+    assert counts(made) == (3, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("directive", "reason"),
+    [
+        ("Require ip 127.0.0.9", "mod_authz_core"),
+        ("SetEnvIf Remote_Addr 127 local", "mod_setenvif"),
+        ('Header set X-Time "%t"', "mod_headers"),
+    ],
+)
+def test_what_depends_on_more_says_so(tmp_path: Path, directive: str, reason: str) -> None:
+    made = site(tmp_path, f'<Location "/">\n{directive}\n</Location>\n')
+    client = Client(made)
+    client.ask(head())
+    client.ask(head())
+    assert counts(made)[:2] == (0, 0)
+    assert reasons(made) == {reason, IN_VAIN}, "nobody follows the second one"
+
+
+def test_a_message_in_the_error_log_is_written_each_time(tmp_path: Path) -> None:
+    made = site(tmp_path, "ErrorDocument 404 default\n")
+    client = Client(made)
+    for number in range(2):
+        client.ask(head("/nothing"))
+        assert len(log_of(made)) == number + 1
+    assert reasons(made) == {"message in error log"}
+
+
+def test_memory_is_bounded_and_what_is_asked_for_stays(tmp_path: Path) -> None:
+    for number in range(40):
+        write(tmp_path, f"many/{number}.html", b"x" * 3000) if number else None
+    made = site_of(tmp_path, "RecallSize 48K\n")
+    recall = made.recall
+    assert recall is not None
+    client = Client(made)
+    for number in range(1, 40):
+        client.ask(head(f"/many/{number}.html"))
+        client.ask(head("/many/1.html"))
+        assert recall.size <= recall.limit
+    figures = recall.figures()
+    assert 3 <= figures["resources"] < 11
+    assert recall.hits >= 38, "what is asked for again and again is not forgotten"
+    assert recall.size == sum(record.size for record in recall._records)
+
+
+def test_a_forgotten_answer_leaves_nothing(tmp_path: Path) -> None:
+    made = site(tmp_path)
+    recall = made.recall
+    assert recall is not None
+    client = Client(made)
+    for agent in range(10):
+        for _each in range(3):
+            client.ask(head("/a.html", f"User-Agent: {agent}"))
+    shelf = recall.shelf(("127.0.0.1", 8080))
+    assert len(shelf.heads) == 10
+    (tmp_path / "htdocs" / "a.html").write_bytes(b"new")
+    hear(made)
+    client.ask(head("/nothing"))
+    assert client.ask(head("/a.html", "User-Agent: 1")).endswith(b"new")
+    assert len(shelf.heads) <= 1
+    assert len(shelf.resources) <= 1
+    assert recall.size == sum(record.size for record in recall._records)
+
+
+@pytest.mark.parametrize(("text", "size"), [("4096", 4096), ("16K", 16384), ("2M", 2 << 20), ("auto", AUTO_BYTES)])
+def test_recall_size(tmp_path: Path, text: str, size: int) -> None:
+    made = site(tmp_path, f"RecallSize {text}\n")
+    assert made.recall is not None
+    assert made.recall.limit == size
+
+
+def test_the_default_suits_many_processes() -> None:
+    assert size_of(None, 1) == AUTO_BYTES
+    assert size_of(None, 256) == AUTO_LEAST == 256 * 1024 * 1024 // 256
+
+
+def test_recall_off(tmp_path: Path) -> None:
+    made = site(tmp_path, "Recall Off\n")
+    assert made.recall is None
+    client = Client(made)
+    assert client.ask(head()) == client.ask(head())
+
+
+def test_an_expires_is_made_anew_with_the_date(tmp_path: Path) -> None:
+    made = site(tmp_path, 'ExpiresActive On\nExpiresDefault "access plus 1 minute"\n')
+    client = Client(made)
+    client.ask(head())
+    for second in range(2):
+        answer = client.ask(head(), 1_800_000_000.0 + second)
+        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT\r\n".encode() in answer
+        assert f"Expires: Fri, 15 Jan 2027 08:01:0{second} GMT\r\n".encode() in answer
+        assert b"Cache-Control: max-age=60\r\n" in answer
+    assert counts(made) == (2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('ExpiresDefault "modification plus 1 year"', "mod_expires"),
+        ('ExpiresDefault A60\nHeader edit Expires "GMT" "UTC"', "Expires"),
+        ("ExpiresDefault A60\nHeader unset Expires", "Expires"),
+    ],
+)
+def test_an_expires_that_can_not_be_made_anew(tmp_path: Path, text: str, reason: str) -> None:
+    made = site(tmp_path, f"ExpiresActive On\n{text}\n")
+    Client(made).ask(head())
+    assert reasons(made) == {reason}
+
+
+def test_of_many_variants_the_last_are_kept(tmp_path: Path) -> None:
+    made = site(tmp_path, 'SetEnvIf Cookie "a=([0-9]+)" number=$1\nHeader set X-Number "%{number}e"\n')
+    client = Client(made)
+    for number in range(2 * MOST_VARIANTS):
+        assert f"X-Number: {number}\r\n".encode() in client.ask(head("/a.html", f"Cookie: a={number}"))
+    (variants,) = made.recall.shelf(("127.0.0.1", 8080)).resources.values()  # type: ignore[union-attr]
+    assert len(variants) == MOST_VARIANTS
+    latest = head("/a.html", f"Cookie: a={number}", "X-More: 1")
+    assert f"X-Number: {number}\r\n".encode() in client.ask(latest)
+    assert counts(made)[1] == 1

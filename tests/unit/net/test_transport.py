@@ -1,0 +1,115 @@
+"""What a transport does when the kernel takes little, nothing, or everything at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpmserver.net.transport import SENDFILE_TURN, PlainTransport
+from mpmserver.net.waits import Ready, Sleep, TimedOut
+
+LARGE = b"0123456789abcdef" * (1 << 16)
+
+
+def drive(coroutine: Coroutine[Any, Any, int], theirs: socket.socket) -> tuple[int, bytes, list[Any]]:
+    """Drive a sender, reading what it sends whenever it waits; its answer, what arrived, the waits."""
+    arrived = bytearray()
+    waits: list[Any] = []
+    theirs.setblocking(False)
+    while True:
+        try:
+            waits.append(coroutine.send(None))
+        except StopIteration as end:
+            return end.value, bytes(arrived + read_all(theirs)), waits
+        arrived += read_all(theirs)
+
+
+def read_all(theirs: socket.socket) -> bytes:
+    arrived = bytearray()
+    while True:
+        try:
+            arrived += theirs.recv(1 << 20)
+        except BlockingIOError:
+            return bytes(arrived)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[], [b"", b""], [b"head"], [b"head", b"body"], [b"head", LARGE, b"", LARGE, b"end"]]
+)
+def test_all_pieces_are_sent_in_order(pieces: list[bytes]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport = PlainTransport(ours, blocking=False)
+        given = list(pieces)
+        sent, arrived, waits = drive(transport.send(pieces, 5.0), theirs)
+    whole = b"".join(pieces)
+    assert arrived == whole
+    assert sent == transport.sent == len(whole)
+    assert pieces == given
+    assert all(isinstance(wait, Ready) for wait in waits)
+    assert bool(waits) is (len(whole) > 1000)
+
+
+def test_nothing_to_send_asks_nothing_of_a_socket_that_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.close()
+        with pytest.raises(StopIteration) as end:
+            PlainTransport(ours, blocking=False).send([b""], 5.0).send(None)
+        assert end.value.value == 0
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_blocking_sender_waits_no_longer_than_told(file: bool, tmp_path: Path) -> None:
+    """A client that takes nothing any more: what fitted is counted, then the time is up."""
+    ours, theirs = socket.socketpair()
+    path = tmp_path / "file"
+    path.write_bytes(LARGE)
+    with ours, theirs, path.open("rb") as opened:
+        transport = PlainTransport(ours, blocking=True)
+        seconds = 0.05
+        sending = (
+            transport.sendfile(opened.fileno(), 0, len(LARGE), seconds) if file else transport.send([LARGE], seconds)
+        )
+        began = time.monotonic()
+        with pytest.raises(TimedOut):
+            sending.send(None)
+        assert 0.04 < time.monotonic() - began < 3
+        theirs.setblocking(False)
+        assert transport.sent == len(read_all(theirs)) > 0
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_file_that_became_shorter_ends_early(blocking: bool, tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    path = tmp_path / "file"
+    path.write_bytes(b"short")
+    with ours, theirs, path.open("rb") as opened:
+        transport = PlainTransport(ours, blocking)
+        sent, arrived, _ = drive(transport.sendfile(opened.fileno(), 1, 100, 5.0), theirs)
+    assert (sent, arrived, transport.sent) == (4, b"hort", 4)
+
+
+def test_a_client_that_takes_all_leaves_others_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop lets others go first each time it has sent `SENDFILE_TURN` bytes in a row."""
+    taken: list[int] = []
+
+    def sendfile(out: int, fd: int, offset: int, count: int) -> int:
+        taken.append(count)
+        return count
+
+    monkeypatch.setattr(os, "sendfile", sendfile)
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, path.open("rb") as opened:
+        size = 2 * SENDFILE_TURN + 1
+        sent, _, waits = drive(PlainTransport(ours, blocking=False).sendfile(opened.fileno(), 0, size, 5.0), theirs)
+    assert sent == sum(taken) == size
+    assert [type(wait) for wait in waits] == [Sleep, Sleep]
