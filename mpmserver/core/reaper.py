@@ -3,8 +3,9 @@
 A request hands its program over when it is done with it, whether the program has ended or not. Nearly all have, and
 are collected on the spot. One daemon thread for each serving process, started with the first program that goes on,
 waits for the others' pidfds and collects them; as most of those are in the midst of ending, it gives them GRACE_SECONDS
-and wakes up once for all that come meanwhile. One that is to be killed gets TERM for its whole process group at once and KILL three seconds later; one that goes on though it has
-closed its output is given that time, then the same is done to it alone (Apache's APR_KILL_AFTER_TIMEOUT).
+and wakes up once for all that come meanwhile. One that is to be killed gets TERM for its whole process group at once
+and KILL three seconds later; one that goes on though it has closed its output is given that time, then the same is
+done to it alone (Apache's APR_KILL_AFTER_TIMEOUT).
 Only this class waits for pids that were handed to it, so it never takes another's child, and a group is signalled
 only before its leader has been collected, while its number can't be anybody else's. Everything a process needs is
 made with its first program: the object itself is made before the fork.

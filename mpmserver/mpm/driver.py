@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.settings import Level
-from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, Wait, Work
+from mpmserver.net.waits import Offload, Ready, Seat, Sleep, TimedOut, Wait, Work
 from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Blocking:
             Ready: self._ready,
             Offload: _offload,
             Sleep: self._sleep,
-            Work: _work,
+            Work: _go_on,
+            Seat: _go_on,
         }
 
     def run(self, connection: Connection, coroutine: Conversation) -> Outcome:
@@ -141,5 +142,5 @@ def _offload(waited: Offload) -> Any:
     return waited.function()
 
 
-def _work(waited: Work) -> None:
+def _go_on(waited: Wait) -> None:
     return None

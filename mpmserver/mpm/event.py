@@ -3,11 +3,16 @@
 The listener (the main thread) accepts, parks idle connections and unfinished writes in its epoll, and answers in
 place whatever doesn't block: under the interpreter's lock a hand-over costs more than most answers. A coroutine that
 is about to block says so (`work`, `offload`) and goes to a worker thread through a queue. There its waits for
-scripts, upstreams and request bodies block the worker; waits that depend on the client's patience (write completion,
+upstreams and request bodies block the worker; waits that depend on the client's patience (write completion,
 lingering close, the next request) go back to the listener's epoll. A coroutine that has said `work` goes on only on
 a worker; one that merely offloaded a function goes on wherever it is woken.
 
-Ownership: a `Task` belongs to the listener, or, between `_hand_over` and the mail that gives it back, to one worker.
+There are as many seats (entries in the scoreboard) as threads. Who works has one, until it waits for the client alone
+or has ended: what a thread drives, and what the listener drives though it takes long (`seat`: scripts, whose pipes it
+waits for itself, a thread staying idle meanwhile). Whoever finds no seat free stands in line.
+
+Ownership: a `Task` belongs to the listener, or, between its errand and the mail that gives it back, to one worker. The
+seat of a task is written by whoever has the task; a free one by the listener.
 
 Apache's arithmetic: with no idle worker nothing is accepted, and when one is missed idle keep-alive connections are
 closed; with some, a process takes ThreadsPerChild + AsyncRequestWorkerFactor * idle workers connections, lingering
@@ -16,6 +21,7 @@ ones not counted. A process that was woken for a connection takes that one whate
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -36,7 +42,7 @@ from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.spares import EVENT_WORDS, spare_threads
 from mpmserver.mpm.tuning import tune
 from mpmserver.mpm.worker import join_threads, start_threads, threaded_geometry
-from mpmserver.net.waits import Offload, Ready, TimeoutClass, Wait
+from mpmserver.net.waits import Offload, Ready, Seat, TimeoutClass, Wait
 from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -59,13 +65,20 @@ Errand = tuple[Task, Any, BaseException | None, Offload | None]
 class EventLoop(Loop):
     """The listener. Everything but `WorkerThread` runs on its thread."""
 
-    def __init__(self, *arguments: Any, threads: int, factor: float) -> None:
+    def __init__(self, *arguments: Any, seats: Sequence[WorkerSlot], factor: float) -> None:
         super().__init__(*arguments)
         self.errands: SimpleQueue[Errand | None] = SimpleQueue()
-        self._threads = threads
+        self._threads = len(seats)
         self._factor = factor
+        self._seats = tuple(seats)
+        self._free = deque(seats)
+        self._standing: deque[Errand | Task] = deque()
+        """Who waits for a seat: with an errand for a thread, or to go on here."""
         self._handed = 0
-        """Tasks that are with the workers or in their queue."""
+        """Tasks that have a seat or wait for one."""
+        for slot in seats:
+            slot.start()
+            slot.busy(READY)
 
     @property
     def stopped(self) -> bool:
@@ -99,50 +112,80 @@ class EventLoop(Loop):
         else:
             self.advance(task, answer, error)
 
+    def follow(self, task: Task, waited: Wait | Outcome) -> None:
+        seated = task.connection.worker is not self.slot
+        if type(waited) is Seat and not seated:
+            self._enter(task)
+            return
+        if seated and (isinstance(waited, Outcome) or (type(waited) is Ready and waited.kind in PARKED)):
+            self._stand_up(task)
+        super().follow(task, waited)
+
     def _hand_over(self, errand: Errand) -> None:
         self.parking.release(errand[0].connection)
-        self._handed += 1
-        self.errands.put(errand)
-        if self.idle_workers < 0:
-            self.shed = True
+        if errand[0].connection.worker is self.slot:
+            self._enter(errand)
+        else:
+            self.errands.put(errand)
 
-    def take_back(self, task: Task, waited: Wait | Outcome) -> None:
-        """A worker gives a task back: its conversation is over, or it waits for the client."""
-        self._handed -= 1
+    def _enter(self, guest: Errand | Task) -> None:
+        """Give somebody a seat, or a place in the line."""
+        self._handed += 1
+        if self._free:
+            self._seat(guest)
+            return
+        self._standing.append(guest)
+        self.shed = True
+
+    def _seat(self, guest: Errand | Task) -> None:
+        slot = self._free.popleft()
+        slot.busy(WRITING)
+        task = guest if isinstance(guest, Task) else guest[0]
+        task.connection.worker = slot
+        if isinstance(guest, Task):
+            self._queued.append(guest)
+        else:
+            self.errands.put(guest)
+
+    def _stand_up(self, task: Task) -> None:
+        """Whoever stands first in line gets the seat."""
+        slot = task.connection.worker
         task.connection.worker = self.slot
-        self.follow(task, waited)
+        slot.busy(READY)
+        self._handed -= 1
+        self._free.append(slot)
+        if self._standing:
+            self._seat(self._standing.popleft())
+
+    def end(self) -> None:
+        self.away.update(guest if isinstance(guest, Task) else guest[0] for guest in self._standing)
+        self._standing.clear()
+        super().end()
+        for slot in self._seats:
+            slot.busy(DEAD)
 
 
 class WorkerThread:
     """One worker; `run` returns when the queue gives it None, or when the process stops at once."""
 
-    __slots__ = ("_child", "_driver", "_loop", "_slot")
+    __slots__ = ("_child", "_driver", "_loop")
 
-    def __init__(self, child: Child, loop: EventLoop, driver: Blocking, slot: WorkerSlot) -> None:
+    def __init__(self, child: Child, loop: EventLoop, driver: Blocking) -> None:
         self._child = child
         self._loop = loop
         self._driver = driver
-        self._slot = slot
-        slot.start()
 
     def run(self) -> None:
         """Take errands until there are no more."""
-        slot, loop = self._slot, self._loop
-        while True:
-            slot.busy(READY)
-            errand = loop.errands.get()
-            if errand is None:
-                break
+        loop = self._loop
+        while (errand := loop.errands.get()) is not None:
             task = errand[0]
-            task.connection.worker = slot
-            slot.busy(WRITING)
             if loop.stopped:
                 errand = (task, None, Stopped(), None)
             waited = self._run(*errand)
             self._child.flush_logs()
-            loop.mail.post(partial(loop.take_back, task, waited))
+            loop.mail.post(partial(loop.follow, task, waited))
             del errand, task, waited
-        slot.busy(DEAD)
 
     def _run(self, task: Task, answer: Any, error: BaseException | None, offload: Offload | None) -> Wait | Outcome:
         """Drive a coroutine until it ends or waits for the client."""
@@ -179,9 +222,7 @@ class Event(MPM):
         bell = Bell(child)
         loop = _listener(child, listeners, bell, settings)
         driver = Blocking(child, bell.stop_fd)
-        workers = [
-            WorkerThread(child, loop, driver, child.worker(number)) for number in range(settings.threads_per_child or 1)
-        ]
+        workers = [WorkerThread(child, loop, driver) for _each in range(settings.threads_per_child or 1)]
         threads = start_threads([worker.run for worker in workers], settings.thread_stack_size)
         try:
             loop.run()
@@ -197,7 +238,8 @@ def _listener(child: Child, listeners: Sequence[Listener], bell: Bell, settings:
     slot.start()
     return EventLoop(
         child, Epoll(), listeners, bell, slot, Quota(settings.max_connections_per_child),
-        threads=settings.threads_per_child or 1, factor=settings.async_request_worker_factor,
+        seats=[child.worker(number) for number in range(settings.threads_per_child or 1)],
+        factor=settings.async_request_worker_factor,
     )  # fmt: skip
 
 

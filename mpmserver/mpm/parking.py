@@ -142,8 +142,8 @@ class Parking:
     def renew(self, connection: Connection) -> None:
         """Give a parked connection that was answered in place its full time for the next request.
 
-        Between two requests (`connection.renewed` is a time) the loop just notes the present one there: how long is left
-        is found out when the first deadline comes. This is for the first request, which has a time of its own.
+        Between two requests (`connection.renewed` is a time) the loop just notes the present one there: how long is
+        left is found out when the first deadline comes. This is for the first request, which has a time of its own.
         """
         self.unpark(connection)
         self.idle(connection)

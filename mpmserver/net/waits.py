@@ -12,6 +12,8 @@ The driver answers each value in one way:
 * `Sleep`: resumed with None.
 * `Work`: resumed with None, from here on on a thread that may block (the event MPM moves the coroutine to
   a worker thread, every other MPM goes straight on).
+* `Seat`: resumed with None, from here on counted as a worker that is busy (the event MPM lets as many do so at
+  a time as it has threads; a loop first lets others go on).
 """
 
 from __future__ import annotations
@@ -103,7 +105,14 @@ class Work(Wait):
     __slots__ = ()
 
 
+class Seat(Wait):
+    """From here on this request is work for long, though it never blocks its thread (a script is waited for)."""
+
+    __slots__ = ()
+
+
 WORK = Work()
+SEAT = Seat()
 
 
 @types.coroutine
@@ -148,3 +157,8 @@ async def sleep(seconds: float) -> None:
 async def work() -> None:
     """Say that what follows may block for long."""
     await wait(WORK)
+
+
+async def seat() -> None:
+    """Say that what follows takes long, but waits for descriptors only."""
+    await wait(SEAT)

@@ -134,8 +134,9 @@ class Sender:
                 if rest and not sent:
                     await body.while_blocked(transport.fd, self.seconds)
             data = await body.read()
-        if self.chunked:
-            await transport.send([LAST_CHUNK], self.seconds)
+        end = head + LAST_CHUNK if self.chunked else head
+        if end:
+            await transport.send([end], self.seconds)
 
     def _head(self, length: int | None) -> bytes:
         """Decide what becomes of the connection, and return the head's bytes; `length` is the body's."""

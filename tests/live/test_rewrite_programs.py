@@ -68,6 +68,7 @@ def test_it_ends_with_the_server(program: str) -> None:
 
 def test_a_program_that_dies_is_not_missed_for_ever() -> None:
     with _server("event") as server:
+        wait_until(lambda: bool(_pids(server)), 10, "the program")
         os.kill(_pids(server)[0], signal.SIGKILL)
         assert _ask(server, "a") == "http://x.test/"
         assert len(_pids(server)) == 1

@@ -18,7 +18,7 @@ from mpmserver.http.uri import unescape_query
 from mpmserver.modules.cgi.run import Run
 from mpmserver.modules.cgi.scriptlog import ScriptRecord
 from mpmserver.modules.cgi.spawn import start
-from mpmserver.net.waits import work
+from mpmserver.net.waits import seat
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Response
@@ -42,7 +42,7 @@ def script_handler(words: Words) -> ScriptHandler:
         record = ScriptRecord(x)
         _check(x, words, record)
         x.env = await cgi_vars(x)
-        await work()
+        await seat()
         run = _start(x, words, record)
         if run.name.startswith("nph-"):
             return run.raw()

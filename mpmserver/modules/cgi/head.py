@@ -7,6 +7,7 @@ the output does. As Apache keeps a line as a C string, nothing behind a NUL coun
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mpmserver.core.ranges import meets_conditions
@@ -23,22 +24,20 @@ _OF_CONTENT = frozenset({"location", "content-length", "content-range", "etag"})
 """Fields that describe the content: an error page of ours drops them. All others survive errors."""
 
 
+@dataclass(slots=True)
 class ScriptHead:
     """A script's fields in order, and what it said behind Status:."""
 
-    __slots__ = ("bad_line", "begun", "complete", "decided", "fields", "overlong", "status")
-
-    def __init__(self) -> None:
-        self.fields: list[tuple[str, str]] = []
-        self.status: str | None = None
-        self.begun = False
-        """Whether a whole line has been read."""
-        self.complete = False
-        self.bad_line: str | None = None
-        """A line that is no field: the script's output is worth nothing."""
-        self.overlong = False
-        self.decided = False
-        """Whether more output can't change anything: the head is complete, overlong, or has a bad line."""
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    status: str | None = None
+    begun: bool = False
+    """Whether a whole line has been read."""
+    complete: bool = False
+    bad_line: str | None = None
+    """A line that is no field: the script's output is worth nothing."""
+    overlong: bool = False
+    decided: bool = False
+    """Whether more output can't change anything: the head is complete, overlong, or has a bad line."""
 
     def feed(self, output: bytearray) -> None:
         """Cut whole lines off `output` as far as the head goes."""

@@ -16,7 +16,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.modules.cgi.head import ScriptHead, apply_head
 from mpmserver.modules.cgi.script import Script
 from mpmserver.modules.cgi.settings import CgiDir
-from mpmserver.net.waits import TimedOut
+from mpmserver.net.waits import TimedOut, sleep
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -69,6 +69,8 @@ class Run:
         if location is not None and x.status == 200:
             await self.script.finish()
             return await self._redirect(location)
+        if not self.script.ended:
+            await sleep(0)  # it may have ended when others have been answered: then all is sent in one piece
         return self._response(head)
 
     def raw(self) -> Response:

@@ -91,7 +91,7 @@ class Script:
         writes = tuple([fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0])
         if not reads and not writes:
             return False
-        hangups = () if client < 0 or client == body_fd or client == blocked_on else (client,)
+        hangups = () if client < 0 or client in (body_fd, blocked_on) else (client,)
         waited = Ready(reads, writes, TimeoutClass.SCRIPT, self._seconds if seconds is None else seconds, hangups)
         fds = await (wait(waited) if body_fd < 0 else self._wait_for_body(waited))
         if hangups and client in fds:

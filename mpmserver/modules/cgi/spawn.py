@@ -18,6 +18,7 @@ import threading
 from _posixsubprocess import fork_exec
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 Limits = Mapping[str, tuple[int | None, int | None]]
 
@@ -32,8 +33,9 @@ _LIMIT_COMMANDS = {
 """The last differs: bash calls it -u, dash -p."""
 _ENCODING = sys.getfilesystemencoding()
 _ERRORS = sys.getfilesystemencodeerrors()
-_ALLOW_VFORK = () if sys.version_info >= (3, 14) else (True,)
-"""An argument that CPython 3.14 has no more: it is always allowed there."""
+_NOTHING_CHANGES: tuple[Any, ...] = (-1, None, None, None, -1, None, *(() if sys.version_info >= (3, 14) else (True,)))
+"""The last arguments of `fork_exec`: process group, group, groups, user, umask, what to call before the exec, and
+(CPython 3.14 doesn't ask any more) whether vfork will do."""
 
 
 class Program:
@@ -125,7 +127,7 @@ class Launcher:
             with self._lock:
                 pid = fork_exec(
                     words, paths, False, (), folder, variables, stdin, -1, -1, stdout, -1, stderr,
-                    self._failures, self._failures_end, True, True, -1, None, None, None, -1, None, *_ALLOW_VFORK,
+                    self._failures, self._failures_end, True, True, *_NOTHING_CHANGES,
                 )  # fmt: skip
                 number = self._failure()
         finally:
