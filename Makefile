@@ -52,7 +52,7 @@ layers: $(VENV)/.dev ## ... import-linter alone.
 	$(VENV)/bin/lint-imports
 
 differential: $(VENV)/.test ## Compare with Apache httpd, request by request.
-	$(PY) -m tests.differential
+	$(PY) -m tests.differential --recalled
 
 docs: $(VENV)/.core ## Write docs/directives.md again from the registry of directives.
 	$(PY) docs/generate.py

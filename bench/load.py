@@ -101,7 +101,7 @@ def parse(report: str) -> Answers:
     """Read wrk's report. Raises LoadError."""
     total = re.search(r"^\s*([0-9]+) requests in [0-9.]+[a-z]+, ([0-9.]+)([KMGT]?)B read", report, re.MULTILINE)
     rate = re.search(r"^Requests/sec:\s+([0-9.]+)", report, re.MULTILINE)
-    late = re.search(r"^\s+99%\s+([0-9.]+)(us|ms|s|m|h)$", report, re.MULTILINE)
+    late = re.search(r"^\s+99%\s+([0-9.]+)(us|ms|s|m|h) *$", report, re.MULTILINE)
     if total is None or rate is None or late is None:
         raise LoadError(f"wrk said:\n{report}")
     wrong = re.search(r"Non-2xx or 3xx responses: ([0-9]+)", report)
@@ -126,11 +126,12 @@ def ask(load: Load, port: int) -> tuple[int, int | str]:
 
 
 def paths_script(paths: Path) -> str:
-    """Lua that asks for the paths in a file, one a line, in their order, over and over."""
+    """Lua that asks for the paths in a file, one a line, in their order, from anywhere, over and over."""
     return f"""
 local paths = {{}}
 for line in io.lines("{paths}") do paths[#paths + 1] = line end
-local at = 0
+math.randomseed(os.time())
+local at = math.random(#paths)
 function request()
   at = at % #paths + 1
   return wrk.format("GET", paths[at])
@@ -139,7 +140,8 @@ end
 
 
 DIFFERENT_HEADS = """
-local at = 0
+math.randomseed(os.time())
+local at = math.random(1000000000)
 function request()
   at = at + 1
   local agent = "Mozilla/5.0 (X11; Linux x86_64; rv:" .. (at % 97) .. ") Gecko/20100101 client/" .. at

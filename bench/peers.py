@@ -82,6 +82,9 @@ TypesConfig /etc/mime.types
 MaxKeepAliveRequests 0
 KeepAliveTimeout 600
 DocumentRoot {setting.root}/htdocs
+<Directory />
+    AllowOverride None
+</Directory>
 {cgi}<Directory {setting.root}>
     Options FollowSymLinks
     AllowOverride {"All" if setting.overrides else "None"}

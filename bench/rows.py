@@ -112,7 +112,7 @@ def rows(root: Path) -> Iterable[Row]:
     yield Row(
         9, "CGI", _scripts(),
         (Target("per_second", "apache event", at_least=1.6), Target("per_second", "apache prefork", at_least=4.0)),
-        cgi=True, pinned=False, quick=2,
+        cgi=True, processes=2, pinned=False, quick=2,
     )  # fmt: skip
 
 

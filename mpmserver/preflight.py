@@ -12,8 +12,9 @@ import pwd
 import shlex
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from mpmserver.records import dataclass
 
 PREFERRED = ("www-data", "www", "apache", "http", "nobody")
 """Accounts that systems keep for web servers; nobody is on all of them."""

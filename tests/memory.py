@@ -92,6 +92,9 @@ class MemoryTransport:
         self.sent += len(data)
         return len(data)
 
+    def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
+        return self.send_now(head + os.pread(fd, count, offset))
+
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         return self.send_now(os.pread(fd, count, offset))
 

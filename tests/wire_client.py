@@ -10,6 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: For so many seconds nothing has come from a server that keeps a connection open, and has logged its answer.
+QUIET = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -54,11 +57,13 @@ def exchange(
     *,
     half_close: bool = False,
     methods: Sequence[str] = ("GET",),
+    take_leave: bool = False,
 ) -> Received:
     """Send each part, waiting for a whole answer (to ``methods``) between two, and read until the server closes.
 
     ``half_close`` ends our direction with the last part: both come at once (MSG_MORE), so whoever has read the part
-    need not wait to see the end. A reset counts as closed: what came before it is returned.
+    need not wait to see the end. A reset counts as closed: what came before it is returned. ``take_leave`` ends our
+    direction, too, where the server keeps the connection open behind its last answer: nobody waits until it gives up.
     """
     deadline = time.monotonic() + timeout
     chunks: list[bytes] = []
@@ -76,6 +81,8 @@ def exchange(
     except OSError:
         pass  # the server answered and closed before it had read everything: its answer is still to be read
     try:
+        if take_leave:
+            _read_and_leave(connection, chunks, deadline, methods)
         while _read_some(connection, chunks, deadline):
             pass
     except TimeoutError:
@@ -93,6 +100,27 @@ def _read_answers(
         responses, _ = parse_responses(b"".join(chunks), methods)
         if sum(response.complete for response in responses) >= count:
             return
+
+
+def _read_and_leave(connection: socket.socket, chunks: list[bytes], deadline: float, methods: Sequence[str]) -> None:
+    """Read until nothing comes for a while and all answers are there, as their heads tell; then end our direction."""
+    while time.monotonic() < deadline:
+        try:
+            if not _read_some(connection, chunks, min(deadline, time.monotonic() + QUIET)):
+                return
+        except TimeoutError:
+            responses, _ = parse_responses(b"".join(chunks), methods)
+            final = [response for response in responses if response.status >= 200]
+            if len(final) == len(methods) and all(map(_ends_by_itself, final, methods)):
+                connection.shutdown(socket.SHUT_WR)
+                return
+
+
+def _ends_by_itself(response: Response, method: str) -> bool:
+    """Whether it is whole without the connection's end."""
+    if method == "HEAD" or response.status in (204, 304):
+        return True
+    return response.complete and bool(response.header("content-length") or response.header("transfer-encoding"))
 
 
 def _read_some(connection: socket.socket, chunks: list[bytes], deadline: float) -> bool:

@@ -13,8 +13,6 @@ docs/modules.md explains it line by line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, Directive, Shape
 from mpmserver.config.settings import Settings, setting
@@ -23,6 +21,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.site import Merged
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from mpmserver.records import dataclass, field
 
 SIGNALS: Final = ("start", "restart", "graceful", "graceful-stop", "stop")
 LEVELS: Final = (

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from mpmserver.config.directive import (
@@ -32,6 +31,7 @@ from mpmserver.config.regex import Regex, RegexPolicy, compile_pcre
 from mpmserver.config.sections import Applied, HostConfig, Section
 from mpmserver.config.settings import Settings
 from mpmserver.config.syntax import words
+from mpmserver.records import dataclass, field
 
 S = TypeVar("S", bound=Settings)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from errno import EBADF
 from typing import TYPE_CHECKING, Protocol
 
 from mpmserver.config.node import Origin
 from mpmserver.config.syntax import RawLine
+from mpmserver.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from mpmserver.config.macro import Macro

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from mpmserver.records import dataclass
 
 OR_NONE = 0
 OR_LIMIT = 1

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from mpmserver.config import macro as macros
 from mpmserver.config.conditions import CONDITIONS
@@ -45,6 +44,7 @@ from mpmserver.config.syntax import (
     words,
 )
 from mpmserver.config.yamlfile import is_yaml, parse_yaml
+from mpmserver.records import dataclass
 
 __all__ = [
     "Included",

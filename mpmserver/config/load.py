@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mpmserver.config.build import Build, Configuration, Registry
@@ -23,6 +22,7 @@ from mpmserver.config.expand import read_configuration
 from mpmserver.config.node import Node, Origin
 from mpmserver.config.sections import HostConfig
 from mpmserver.config.syntax import words
+from mpmserver.records import dataclass, field, replace
 
 Warn = Callable[[str, Origin | None], None]
 

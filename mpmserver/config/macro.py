@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from mpmserver.config.context import LineSource
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.node import Origin
 from mpmserver.config.syntax import RawLine, take_word, words
+from mpmserver.records import dataclass
 
 Warn = Callable[[str], None]
 

@@ -7,7 +7,7 @@ travels along so that any later message, however deep in the server, can name a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from mpmserver.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

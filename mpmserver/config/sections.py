@@ -9,12 +9,12 @@ order: Directory (with .htaccess), DirectoryMatch, Files, FilesMatch, Location, 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mpmserver.config.node import Origin
 from mpmserver.config.regex import Regex
 from mpmserver.config.settings import Settings
+from mpmserver.records import dataclass, field
 
 S = TypeVar("S", bound=Settings)
 

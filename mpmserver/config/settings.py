@@ -18,11 +18,12 @@ Finished objects are shared by all requests of a process and must not be changed
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Hashable
 from functools import cache
 from typing import Any, Literal, Self, TypeVar, cast
+
+from mpmserver.records import dataclass, field, fields
 
 Strategy = Literal["replace", "append", "update"]
 
@@ -46,8 +47,7 @@ Fields = tuple[tuple[str, Any, Strategy], ...]
 
 def setting(default: T, merge: Strategy = "replace") -> T:
     """Declare a field: its default in finished settings, and how an inner section's value joins the outer's."""
-    field = dataclasses.field(default=UNSET, metadata={"default": default, "merge": merge})
-    return cast(T, field)
+    return cast(T, field(default=UNSET, metadata={"default": default, "merge": merge}))
 
 
 def is_set(value: Any) -> bool:
@@ -55,7 +55,7 @@ def is_set(value: Any) -> bool:
     return value is not UNSET
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Settings:
     """The base of all settings classes."""
 
@@ -95,8 +95,8 @@ def fields_of(kind: type[Settings]) -> Fields:
 @cache
 def _fields(kind: Any) -> Fields:
     return tuple(
-        (field.name, field.metadata.get("default", None), field.metadata.get("merge", "replace"))
-        for field in dataclasses.fields(kind)
+        (one.name, one.metadata.get("default", None), one.metadata.get("merge", "replace"))
+        for one in fields(kind)
     )
 
 

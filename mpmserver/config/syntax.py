@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mpmserver.config.errors import ConfigError, ErrorKind, read_error
 from mpmserver.config.node import Node, Origin
+from mpmserver.records import dataclass
 
 # isspace() in the C locale; str.strip() would also strip what Unicode calls a space.
 WHITE_SPACE = " \t\n\v\f\r"

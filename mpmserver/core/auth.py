@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from mpmserver.config.errors import ConfigError
@@ -17,6 +16,7 @@ from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import words as split_words
 from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

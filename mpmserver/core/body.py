@@ -10,11 +10,11 @@ import enum
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.net.waits import TimeoutClass, writable
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -89,19 +89,23 @@ class Unmeasured(Content):
         return None
 
 
+Piece = bytes | tuple[int, int]
+"""Of what is sent: bytes, or (offset, count) of a file."""
+
+
 class OpenFile(Body):
     """Pieces of an open file and bytes in memory, in order: a whole file, a range, or a multipart answer.
 
-    A piece is `bytes` or (offset, count) of the file; the body owns the descriptor.
+    The body owns the descriptor.
     """
 
     __slots__ = ("_length", "fd", "pieces", "size")
 
-    def __init__(self, fd: int, size: int, pieces: tuple[bytes | tuple[int, int], ...] | None = None) -> None:
+    def __init__(self, fd: int, size: int, pieces: tuple[Piece, ...] | None = None) -> None:
         self.fd = fd
         self.size = size
         if pieces is None:
-            self.pieces: tuple[bytes | tuple[int, int], ...] = ((0, size),)
+            self.pieces: tuple[Piece, ...] = ((0, size),)
             self._length = size
         else:
             self.pieces = pieces

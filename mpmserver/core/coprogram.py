@@ -14,8 +14,9 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from mpmserver.records import dataclass
 
 _SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGWINCH)
 

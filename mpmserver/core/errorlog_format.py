@@ -14,13 +14,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mpmserver.core.names import server_name
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.dates import log_time
 from mpmserver.http.text import escape_errorlog_item
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

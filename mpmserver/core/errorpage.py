@@ -149,6 +149,9 @@ _INTERNAL = (
 )
 
 
+_END = "</body></html>\n"
+
+
 @cache
 def _heading(status: int) -> str:
     """How the page of a status begins."""
@@ -156,26 +159,37 @@ def _heading(status: int) -> str:
     return f"{_DOCTYPE}<html><head>\n<title>{title}</title>\n</head><body>\n<h1>{heading}</h1>\n"
 
 
+@cache
+def _around_location(status: int) -> tuple[str, str]:
+    """The page of a redirect up to the place where the location stands, and behind it."""
+    before, _mark, behind = _WITH_LOCATION[status].partition("{location}")
+    return _heading(status) + before, behind
+
+
 def error_page(x: Exchange, status: int, also: int | None = None) -> bytes:
     """The page for `status`; where `also` is given it says that an error of that status came before."""
-    if not is_known(status):
-        status = 500
-    text = _heading(status) + _text(x, status)
+    if status in _WITH_LOCATION:
+        location = x.headers_out.joined.get("location", x.err_headers_out.joined.get("location"))
+        before, behind = _around_location(status)
+        text = f"{before}{escape_html(path_text(location or ''))}{behind}"
+    else:
+        if not is_known(status):
+            status = 500
+        text = _heading(status) + _text(x, status)
     if also is not None:
         text += (
             f"<p>Additionally, a {escape_html(status_line(also))}\n"
             "error was encountered while trying to use an ErrorDocument to handle the request.</p>\n"
         )
-    return (text + signature(x, "<hr>\n") + "</body></html>\n").encode("utf-8", "surrogateescape")
+    if x.settings.core.server_signature != "off":
+        text += signature(x, "<hr>\n")
+    return (text + _END).encode("utf-8", "surrogateescape")
 
 
 def _text(x: Exchange, status: int) -> str:
     form = _PLAIN.get(status)
     if form is not None and "{" not in form:
         return form
-    if status in _WITH_LOCATION:
-        location = x.headers_out.get("Location", x.err_headers_out.get("Location"))
-        return _WITH_LOCATION[status].replace("{location}", escape_html(path_text(location or "")))
     if status == 300:
         return str(x.notes.get("variant-list", ""))
     if status == 417:

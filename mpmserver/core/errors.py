@@ -14,7 +14,7 @@ from mpmserver.core.errorpage import allow_header, error_page
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
-from mpmserver.http.status import DROPS_CONNECTION, NO_BODY, is_known
+from mpmserver.http.status import DROPS_CONNECTION, LINES, NO_BODY
 from mpmserver.http.text import path_octets
 
 if TYPE_CHECKING:
@@ -24,21 +24,30 @@ LEVELS = {level.name.lower(): level for level in Level}
 
 
 def prepare(x: Exchange, error: HTTPError) -> str | None:
-    """Set up the answer to an error; returns the URI of a local ErrorDocument, None where `x.response` is made."""
-    log_error(x, error)
+    """Set up the answer to an error; returns the URI of a local ErrorDocument, None where `x.response` is made.
+
+    A request that was redirected and has a status already (a rule has left it behind) counts as its own ErrorDocument:
+    the page speaks of both. (ap_die)
+    """
+    status = error.status
+    if error.log or error.log_more:
+        log_error(x, error)
     if error.message:
         x.notes["error-notes"] = error.message
     for name, value in error.headers:
         (x.headers_out if name.lower() == "location" else x.err_headers_out).set(name, value)
-    document = None if _is_recursive(x) else _document(x, error.status)
-    x.status = error.status
-    if error.close or error.status in DROPS_CONNECTION:
+    also = x.status if x.prev is not None and x.status != 200 else None
+    document = None
+    if status in x.settings.core.error_documents and also is None and not _is_recursive(x):
+        document = _document(x, status)
+    x.status = status
+    if error.close or status in DROPS_CONNECTION:
         x.keep_alive = False
     if document is None or document.startswith('"'):
-        send_page(x, error.status)
+        send_page(x, status, also)
     elif document.startswith("/"):
         location = x.headers_out.get("Location")
-        if location is not None and (300 <= error.status < 400 or error.status == 201):
+        if location is not None and (300 <= status < 400 or status == 201):
             x.err_headers_out.set("Location", location)
         if "error-notes" in x.notes:
             x.env["ERROR_NOTES"] = str(x.notes["error-notes"])
@@ -80,20 +89,20 @@ def send_page(x: Exchange, status: int, also: int | None = None) -> None:
     if status in NO_BODY:
         x.response = Response(status)
         return
-    x.headers_out = x.err_headers_out
+    fields = x.headers_out = x.err_headers_out
     x.err_headers_out = Headers()
     if location is not None and (300 <= status < 400 or status == 201):
-        x.headers_out.set("Location", location)
+        fields.set("Location", location)
     x.content_languages = []
     x.content_encoding = None
     x.charset = None
     if x.protocol != "HTTP/0.9":  # without a head nothing says what the page is
         x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
     if status in (405, 501):
-        x.headers_out.set("Allow", allow_header(x))
-    x.response = Response(status if is_known(status) else 500, Content(_body(x, status, also)))
+        fields.set("Allow", allow_header(x))
+    x.response = Response(status if status in LINES else 500, Content(_body(x, status, also)))
     if not location:
-        x.headers_out.unset("Location")  # an empty one is named on the page only
+        fields.unset("Location")  # an empty one is named on the page only
 
 
 def _body(x: Exchange, status: int, also: int | None) -> bytes:
@@ -101,8 +110,8 @@ def _body(x: Exchange, status: int, also: int | None) -> bytes:
 
     A text is made anew, for what it says of the answer (REQUEST_STATUS) is only known by now.
     """
-    document = _document(x, status)
-    if x.header_only:
+    document = _document(x, status) if status in x.settings.core.error_documents else None
+    if x.request.method == "HEAD":
         return b""
     if document is not None and document.startswith('"'):
         return document[1:].encode("utf-8", "surrogateescape")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,39 +23,51 @@ if TYPE_CHECKING:
     from mpmserver.core.body import Filter, RequestBody, Response
     from mpmserver.core.plan import Plan
     from mpmserver.core.recall.memo import Memo
-    from mpmserver.core.resolve import Way
     from mpmserver.core.site import Merged, Server
+    from mpmserver.core.ways import Way
     from mpmserver.core.world import World
 
 
 _NO_NOTES: Mapping[str, Any] = MappingProxyType({})
 """The notes of the many connections that have none."""
+_NUMBERS = count(1)
 
 
 class Peer:
     """Both ends of a connection, as requests see them.
 
     `local` and `remote` are (address, port) with the address as text ("::1" for IPv6); `client_ip` is what
-    mod_remoteip may replace. `notes` lives as long as the connection; `id` is unique in the process.
+    mod_remoteip may replace. `notes` lives as long as the connection. Idle connections are mostly this: what is
+    rarely asked for (`remote`, `number`) is made then.
     """
 
-    __slots__ = ("address", "fd", "id", "keepalives", "local", "log_id", "notes", "remote", "secure")
+    __slots__ = ("_number", "address", "fd", "keepalives", "local", "log_id", "notes", "port", "secure")
 
-    def __init__(
-        self, local: tuple[str, int], remote: tuple[str, int], fd: int = -1, ident: int = 0, secure: bool = False
-    ) -> None:
+    def __init__(self, local: tuple[str, int], remote: tuple[str, int], fd: int = -1, secure: bool = False) -> None:
         self.local = local
-        self.remote = remote
         self.address = remote[0].encode()
         """The client's, for logs and scoreboard."""
+        self.port = remote[1]
         self.fd = fd
         """The client's socket, for those who wait for something else and must know when it hangs up; -1 without one."""
-        self.id = ident
+        self._number = 0
         self.secure = secure
         self.keepalives = 0
         """Requests answered on this connection before the present one (%k)."""
         self.notes: Mapping[str, Any] = _NO_NOTES
         self.log_id: str | None = None
+
+    @property
+    def remote(self) -> tuple[str, int]:
+        """The client's address and port."""
+        return self.address.decode(), self.port
+
+    @property
+    def number(self) -> int:
+        """A number that no other connection of this process has."""
+        if not self._number:
+            self._number = next(_NUMBERS)
+        return self._number
 
     def note(self, name: str, value: Any) -> None:
         """Keep something as `notes[name]`."""
@@ -173,7 +186,7 @@ class Exchange:
         self.notes: dict[str, Any] = {}
         self.user: str | None = None
         self.auth_type: str | None = None
-        self.client_ip, self.client_port = peer.remote
+        self.client_ip, self.client_port = peer.address.decode(), peer.port
         """Who asks; mod_remoteip may know better than the connection does, and then often knows no port (0)."""
         self.status = 200
         self.response: Response | None = None

@@ -14,7 +14,6 @@ import os
 import stat
 import time
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
@@ -25,6 +24,7 @@ from mpmserver.config.sections import Section, SectionKind
 from mpmserver.core.errorlog import os_error
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import replace
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

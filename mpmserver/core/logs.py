@@ -140,6 +140,24 @@ class FileSink(LogSink):
     def name(self) -> str:
         return self.path
 
+    def flush(self) -> None:
+        """One line is the rule where each answer is followed by a flush; most are written as they are, at once."""
+        lines = self._lines
+        if len(lines) == 1:
+            try:
+                line = lines.popleft()
+            except IndexError:
+                return  # another thread has taken it
+            try:
+                written = os.write(self.fd, line)
+            except OSError:
+                written = 0
+            if written == len(line):
+                return
+            lines.appendleft(line[written:])
+        if lines:
+            super().flush()
+
     def close(self) -> None:
         super().close()
         os.close(self.fd)

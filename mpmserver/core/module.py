@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.directive import Directive
 from mpmserver.config.settings import Settings
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Filter

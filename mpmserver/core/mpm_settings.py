@@ -7,10 +7,10 @@ the MPM that is loaded (`mpm/`); those that Apache's core has (MaxConnectionsPer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.settings import Settings, setting
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

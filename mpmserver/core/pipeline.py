@@ -20,7 +20,7 @@ from mpmserver.core import errors
 from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeasured
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.ifwalk import if_walk, if_walk_escaped
-from mpmserver.core.module import HANDLED, InternalRedirect
+from mpmserver.core.module import HANDLED, Handled, InternalRedirect
 from mpmserver.core.plan import Steps
 from mpmserver.core.redirect import KeptType, redirected
 from mpmserver.core.settings import Level
@@ -73,14 +73,10 @@ async def phases(x: Exchange, quick: bool = False) -> Outcome:
     `quick`: a quick handler may answer; where a handler has redirected, or nothing will be sent, it may not.
     """
     server = x.server
-    if x.prev is not None and x.main is None and x.plan.post_read:
-        outcome = await run_all(x.plan.post_read, x)
+    if x.plan.quick or x.prev is not None:
+        outcome = await _before_all(x, quick)
         if outcome is not None:
             return outcome
-    if quick and x.plan.quick:
-        outcome = await run_first(x.plan.quick, x)
-        if outcome is not None and outcome is not HANDLED:
-            return outcome  # type: ignore[no-any-return]
     is_plain = _is_plain(x.uri)
     if server.has_early_ifs or server.has_pre_translate or (server.locations and not is_plain):
         await _walk_escaped(x)
@@ -91,10 +87,14 @@ async def phases(x: Exchange, quick: bool = False) -> Outcome:
         resolver.before_translation(x)
     if x.settings.ifs:
         await if_walk(x)
-    outcome = await run_first(x.plan.translate, x)
+    outcome = run(x.plan.translate, x)
+    if type(outcome) is CoroutineType:
+        outcome = await outcome
     if outcome is not None and outcome is not HANDLED:
         return outcome  # type: ignore[no-any-return]
-    outcome = await run_first(server.defaults.plan.map_to_storage, x)
+    outcome = run(server.defaults.plan.map_to_storage, x)
+    if type(outcome) is CoroutineType:
+        outcome = await outcome
     if outcome is None:
         resolver.map_to_storage(x)
     elif outcome is HANDLED:
@@ -102,6 +102,16 @@ async def phases(x: Exchange, quick: bool = False) -> Outcome:
     else:
         return outcome  # type: ignore[no-any-return]
     return await after_walk(x, located=True)
+
+
+async def _before_all(x: Exchange, quick: bool) -> Outcome:
+    """What comes before anything is made of the URI: POST_READ of a request that was redirected, quick handlers."""
+    if x.prev is not None and x.main is None and x.plan.post_read:
+        outcome = await run_all(x.plan.post_read, x)
+        if outcome is not None:
+            return outcome
+    verdict = await run_first(x.plan.quick, x) if quick and x.plan.quick else None
+    return None if verdict is HANDLED else verdict
 
 
 async def after_walk(x: Exchange, located: bool = False) -> Outcome:
@@ -117,10 +127,14 @@ async def after_walk(x: Exchange, located: bool = False) -> Outcome:
         outcome = await _authorize(x)
         if outcome is not None:
             return outcome
-    outcome = await run_first(plan.type, x)
-    if outcome is not None and outcome is not HANDLED:
-        return outcome  # type: ignore[no-any-return]
-    return await run_all(plan.fixup, x)
+    outcome = run(plan.type, x)
+    if type(outcome) is CoroutineType:
+        outcome = await outcome
+    if outcome is None or outcome is HANDLED:
+        outcome = run(plan.fixup, x, HANDLED)
+        if type(outcome) is CoroutineType:
+            outcome = await outcome
+    return outcome  # type: ignore[no-any-return]
 
 
 async def handle(x: Exchange) -> Response | InternalRedirect:
@@ -281,30 +295,48 @@ def _trace(x: Exchange, message: str) -> None:
         x.server.log(Level.TRACE3, "core", message, x)
 
 
-async def run_first(steps: Steps, x: Exchange) -> Any:
-    """Ask hooks until one does not decline; returns HANDLED, its outcome, or None."""
+def run(steps: Steps, x: Exchange, passing: Handled | None = None) -> Any:
+    """Ask hooks until one does not decline; returns HANDLED, its outcome, or None; where one waits a coroutine of that.
+
+    `passing`: an outcome behind which the others are asked all the same, HANDLED in phases that run all hooks.
+    """
     for step in steps:
         outcome = step.function(x)
+        if outcome is None and x.trace is None:
+            continue
         if type(outcome) is CoroutineType:
-            outcome = await outcome
+            return _run_waiting(steps[steps.index(step) :], x, passing, outcome)
         if x.trace is not None:
             x.trace(step.hook.phase.value[0], step.module, outcome)
-        if outcome is not None:
+        if outcome is not None and outcome is not passing:
             return outcome
     return None
 
 
-async def run_all(steps: Steps, x: Exchange) -> Outcome:
-    """Ask all hooks; the first that answers or redirects ends the phase."""
+async def _run_waiting(steps: Steps, x: Exchange, passing: Handled | None, begun: Any) -> Any:
+    """Go on with `run`, from the first of these steps on: it has `begun` already."""
     for step in steps:
-        outcome = step.function(x)
+        outcome = step.function(x) if begun is None else begun
+        begun = None
         if type(outcome) is CoroutineType:
             outcome = await outcome
         if x.trace is not None:
             x.trace(step.hook.phase.value[0], step.module, outcome)
-        if outcome is not None and outcome is not HANDLED:
-            return outcome  # type: ignore[no-any-return]
+        if outcome is not None and outcome is not passing:
+            return outcome
     return None
+
+
+async def run_first(steps: Steps, x: Exchange) -> Any:
+    """As `run`, waited for."""
+    outcome = run(steps, x)
+    return await outcome if type(outcome) is CoroutineType else outcome
+
+
+async def run_all(steps: Steps, x: Exchange) -> Outcome:
+    """Ask all hooks; the first that answers or redirects ends the phase."""
+    outcome = run(steps, x, HANDLED)
+    return await outcome if type(outcome) is CoroutineType else outcome  # type: ignore[no-any-return]
 
 
 def crashed(x: Exchange) -> HTTPError:
@@ -325,7 +357,14 @@ async def fail(x: Exchange, error: HTTPError) -> Exchange:
     Where the request's body was at fault Apache has given up the answer once before it makes this one, and
     has no length for it.
     """
-    failed = await _answer_error(x, error)
+    failed = x
+    first = x if x.prev is None else errors.first_failure(x)
+    if first is not x:
+        failed = errors.recursive(first, x, error)
+    else:
+        target = errors.prepare(x, error)
+        if target is not None:
+            failed = await _answer_by_document(x, target)
     if isinstance(error, BodyError) and error.cause == BodyError.BROKEN:
         without_length(failed)
     return failed
@@ -338,13 +377,8 @@ def without_length(x: Exchange) -> None:
         response.body = Unmeasured(response.body.data, to_the_end=True)
 
 
-async def _answer_error(x: Exchange, error: HTTPError) -> Exchange:
-    first = errors.first_failure(x)
-    if first is not x:
-        return errors.recursive(first, x, error)
-    target = errors.prepare(x, error)
-    if target is None:
-        return x
+async def _answer_by_document(x: Exchange, target: str) -> Exchange:
+    """Answer an error by an internal redirect to its ErrorDocument; where that fails, too, by a page that says so."""
     new = x
     try:
         new = redirected(x, target, error_document=True)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import Body, Content, OpenFile, Response
+from mpmserver.core.body import Body, Content, OpenFile, Piece, Response
 from mpmserver.core.names import full_content_type
 from mpmserver.core.settings import Level
 from mpmserver.http.conditional import CONDITIONS, check_conditions
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 _BOUNDARY = make_boundary(int.from_bytes(os.urandom(8), "big"))
-Piece = bytes | tuple[int, int]
 
 
 def meets_conditions(x: Exchange) -> int | None:

@@ -1,36 +1,34 @@
 """From a request to its merged settings: Apache's location walk, directory walk and file walk.
 
 The sections that match are joined in merge order by `Server.merge`, which gives the one `Merged` object of that tuple.
-Of each folder that was walked to, a `_Way` is kept: the .htaccess files that were looked for on the way, as they were
-found, and the settings that came of it. Going it again costs one stat for each of these files and nothing for
-directories that may have none. Where one has changed, or where links must be checked (Options without FollowSymLinks),
-the walk goes from directory to directory. No answer is kept: whatever existence and link Apache would check is checked
-at each request, but no directory's .htaccess twice for one (its redirects and subrequests), as in Apache.
+Of each folder that was walked to, a `Way` is kept (`ways.py`): the .htaccess files that were looked for, as they were
+found, and the settings that came of it. Where one has changed, or where links must be checked (Options without
+FollowSymLinks), the walk goes from directory to directory. No answer is kept: whatever existence and link Apache would
+check is checked at each request, but no directory's .htaccess twice for one (its redirects and subrequests), as in
+Apache.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mpmserver.config.regex import Regex
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.core.errorlog import os_error
 from mpmserver.core.htaccess import HtaccessFile, HtaccessFiles
 from mpmserver.core.settings import Level
+from mpmserver.core.ways import Way, Ways, keep
 from mpmserver.http.errors import HTTPError
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.core.site import Merged, Server
 
-KEPT = 32768
-"""How much of each kind is kept: ways, and sections by directory and by file name."""
 _LONG_NAME = 64
 _NEAR = 8
 _SLASHES = re.compile("//+")
@@ -39,43 +37,26 @@ _ON_THE_WAY = frozenset({SectionKind.SERVER, SectionKind.DIRECTORY, SectionKind.
 Sections = tuple[Section, ...]
 
 
-class Way:
-    """What led to a folder of one server, where no link on it had to be checked."""
-
-    __slots__ = ("asked", "key", "merged")
-
-    def __init__(self, key: tuple[int, str], asked: tuple[HtaccessFile, ...], merged: Merged) -> None:
-        self.key = key
-        self.asked = asked
-        self.merged = merged
-
-    def is_as_before(self, x: Exchange) -> bool:
-        """Whether every .htaccess on the way is what it was, or is missing as it was."""
-        look = x.files.stat
-        for file in self.asked:
-            try:
-                status = look(file.path)
-            except FileNotFoundError:
-                if file.status is not None:
-                    return False
-            except OSError:
-                return False
-            else:
-                if status != file.status or status.st_ctime_ns != file.changed_ns:
-                    return False
-        return True
-
-
 class Resolver:
     """The walks of one process over one site."""
 
     def __init__(self, htaccess: HtaccessFiles) -> None:
         self._htaccess = htaccess
-        self._ways: dict[tuple[int, str], Way] = {}
+        self.ways = Ways()
         self._at: dict[tuple[int, str], Sections] = {}
         """The <Directory> sections of each directory that was walked through."""
         self._named: dict[tuple[Merged, str], Merged] = {}
         """What <Files> make of settings, by file name."""
+
+    def expect(self, server: Server) -> None:
+        """Merge what holds in a server's document root, and plan for it: most requests will ask for that.
+
+        Called before processes are forked: they share it then, where each would make it for itself.
+        """
+        merged = server.defaults
+        for directory in _downwards(server.document_root):
+            merged = server.merge(merged.sections + self._sections_at(server, directory))
+        _ = server.defaults.plan, merged.plan, merged.files_are_plain
 
     def before_translation(self, x: Exchange) -> None:
         """Give the request the settings that hold before it has a file name: the server's and <Location>s'."""
@@ -91,25 +72,32 @@ class Resolver:
             raise HTTPError(403)
         if "//" in path or "/." in path:
             path = x.filename = _canonical(path)
-        try:
-            x.finfo = status = x.files.stat(path)
-        except OSError:
-            merged = self._walk_missing(x, path)
-        else:
-            if stat.S_ISDIR(status.st_mode):
-                merged = self._folder(x, path.rstrip("/") or "/")
+        end = path.rfind("/")
+        way = self.ways.known.get((x.server.index, path[:end]))
+        merged = self._beyond(x, path, end) if way is None else None
+        if merged is None:
+            try:
+                x.finfo = status = x.files.stat(path)
+            except OSError:
+                merged = None if way is None else self._behind(x, path, end, way)
+                if merged is None:
+                    merged = self._walk_missing(x, path)
             else:
-                merged = self._folder(x, path[: path.rfind("/")] or "/")
-                if not merged.links_free:
-                    _check_link(x, merged, path)
-        if not merged.is_final:
-            if x.server.directory_matches:
-                merged = _directory_matches(x, merged)
-            if merged.files:
-                merged = self._file_walk(x, merged)
-            if x.server.locations:
-                merged = _location_walk(x, merged)
-        self.adopt(x, merged)
+                if stat.S_ISDIR(status.st_mode):
+                    merged = self._folder(x, path.rstrip("/") or "/")
+                else:
+                    merged = self._folder(x, path[:end] or "/")
+                    if not merged.links_free:
+                        _check_link(x, merged, path)
+        self.adopt(x, merged if merged.is_final else self._joined(x, merged))
+
+    def _joined(self, x: Exchange, merged: Merged) -> Merged:
+        """Join to what the walk over directories has found the sections that match by other means."""
+        if x.server.directory_matches:
+            merged = _directory_matches(x, merged)
+        if merged.files:
+            merged = self._file_walk(x, merged)
+        return _location_walk(x, merged) if x.server.locations else merged
 
     def file_within(self, x: Exchange, parent: Exchange) -> None:
         """As `map_to_storage`, for a regular file (`x.finfo`, no link) in the directory that `parent` was resolved to.
@@ -132,6 +120,41 @@ class Resolver:
         if x.memo is not None and plan.impure is not None:
             x.memo.refuse(plan.impure)
 
+    def _beyond(self, x: Exchange, path: str, end: int) -> Merged | None:
+        """As `_behind`, for the nearest folder above the last name, which begins at `end`, to which a way is known."""
+        index, known = x.server.index, self.ways.known
+        for _ in range(_NEAR):
+            end = path.rfind("/", 0, end)
+            if end <= 0:
+                break
+            way = known.get((index, path[:end]))
+            if way is not None:
+                return self._behind(x, path, end, way)
+        return None
+
+    def _behind(self, x: Exchange, path: str, end: int, way: Way) -> Merged | None:
+        """The settings for a path that goes on behind a known folder with a file's name, or one that isn't there.
+
+        That is the file name then, and the rest is path info. None where it can't be seen at once: the path is looked
+        at as a whole then. `end` is where the folder ends.
+        """
+        end = path.find("/", end + 1)
+        name = path if end < 0 else path[:end]
+        try:
+            status = x.files.lstat(name)
+        except FileNotFoundError:
+            status = None
+        except OSError:
+            return None
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            return None
+        ways = self.ways
+        found = ways.find(x, way.key)
+        if found is None or not (status or ways.is_sure_of_folder(found, x) or _is_directory(x, way.key[1])):
+            return None
+        x.filename, x.path_info, x.finfo = name, path[len(name) :], status
+        return found.merged
+
     def _walk_missing(self, x: Exchange, asked: str) -> Merged:
         """The walk for a path that isn't there as a whole: it ends at what is no directory, the rest is path info."""
         blocked = _find(x, asked, self._near(x.server, asked))
@@ -152,21 +175,15 @@ class Resolver:
             end = path.rfind("/", 0, end)
             if end <= 0:
                 break
-            if (server.index, path[:end]) in self._ways:
+            if (server.index, path[:end]) in self.ways.known:
                 return end
         return 0
 
     def _folder(self, x: Exchange, folder: str) -> Merged:
         """The settings that hold in a folder, from <Directory> sections and .htaccess files."""
         key = (x.server.index, folder)
-        way = x.way
-        if way is not None and way.key == key:
-            return way.merged
-        way = self._ways.get(key)
-        if way is not None and way.is_as_before(x):
-            x.way = way
-            return way.merged
-        return self._walk(x, folder, key)
+        way = self.ways.find(x, key)
+        return self._walk(x, folder, key) if way is None else way.merged
 
     def _walk(self, x: Exchange, folder: str, key: tuple[int, str]) -> Merged:
         """Go down from the root to a folder, checking links and .htaccess on the way."""
@@ -187,7 +204,7 @@ class Resolver:
                     merged = server.merge((*merged.sections, section))
         if free and merged.links_free and all(file.settled and not file.warnings for file in asked):
             way = x.way = Way(key, tuple(asked), merged)
-            _keep(self._ways, key, way)
+            self.ways.keep(way)
         return merged
 
     def _sections_at(self, server: Server, directory: str) -> Sections:
@@ -196,7 +213,7 @@ class Resolver:
         found = self._at.get(key)
         if found is None:
             found = _directories_at(server, directory)
-            _keep(self._at, key, found)
+            keep(self._at, key, found)
         return found
 
     def _file_walk(self, x: Exchange, merged: Merged) -> Merged:
@@ -213,16 +230,8 @@ class Resolver:
         found = tuple([section for section in merged.files if _file_matches(section, name, x)])
         with_files = x.server.merge(merged.sections + found) if found else merged
         if merged.files_are_plain and len(name) <= _LONG_NAME:
-            _keep(self._named, key, with_files)
+            keep(self._named, key, with_files)
         return with_files
-
-
-def _keep(table: dict[Any, Any], key: Any, value: Any) -> None:
-    """Remember something; where that is too much, what was remembered first is forgotten."""
-    table[key] = value
-    if len(table) > KEPT:
-        with contextlib.suppress(KeyError, RuntimeError):  # other threads may do the same
-            del table[next(iter(table))]
 
 
 def _downwards(folder: str) -> Iterator[str]:

@@ -6,11 +6,11 @@ The directives that fill them are in `modules/core/`; the fields are named after
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from mpmserver.config.directive import OR_UNSET
 from mpmserver.config.settings import Settings, is_set, setting
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.expr import StringExpression
@@ -167,7 +167,7 @@ class CoreServer(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(CoreServer, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         if is_set(outer.log_levels) and is_set(inner.log_levels):
             merged.log_levels = merge_levels(outer.log_levels, inner.log_levels) or LogLevels()
         if outer.error_log_format and inner.error_log_format:
@@ -232,7 +232,7 @@ class CoreDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(CoreDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         _merge_marks(merged, outer, inner, "options", "options_add", "options_remove")
         _merge_marks(merged, outer, inner, "file_etag", "etag_add", "etag_remove")
         _narrow_includes(merged, inner)

@@ -12,8 +12,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from mpmserver.records import dataclass
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOKS_IPV4 = re.compile(r"[0-9.]+", re.ASCII)

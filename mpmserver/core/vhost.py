@@ -13,7 +13,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mpmserver.config.errors import ConfigError
@@ -22,6 +21,7 @@ from mpmserver.config.node import Origin
 from mpmserver.config.syntax import words
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.site import Server, Site

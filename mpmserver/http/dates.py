@@ -27,7 +27,7 @@ _FORMATS = tuple(
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def http_date(seconds: int) -> str:
     """``Fri, 02 Jan 2026 03:04:05 GMT`` (IMF-fixdate) of seconds since the epoch."""
     t = time.gmtime(seconds)

@@ -11,7 +11,7 @@ _FRESH_US = 1_000_000
 _TAG = re.compile(r'[ \t,]*((?:W/)?"[^"]*")[ \t]*(?:,|\Z)')
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def make_etag(inode: int, size: int, mtime_us: int, fields: tuple[str, ...], weak: bool) -> str | None:
     """A file's tag: the ``fields`` of FileETag (``"INode"``, ``"MTime"``, ``"Size"``) in hexadecimal.
 

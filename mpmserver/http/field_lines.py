@@ -10,11 +10,11 @@ import re
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import HeadLimits
-from mpmserver.http.syntax import TCHAR, TOKEN
+from mpmserver.http.syntax import FIELD_LINE, TOKEN
 
 Field = tuple[str, str, str]
 
-_CLEAN = re.compile(rf"(?:[{TCHAR}]+:[\t -~\x80-\xff]*\r\n)*\r\n")
+_CLEAN = re.compile(rf"(?:{FIELD_LINE}\r\n)*\r\n")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BAD_SPACE = re.compile(r"[\r\v\f]")
 _ANY_SPACE = re.compile(r"[ \t\r\v\f]")

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
 from mpmserver.http.syntax import decimal
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from mpmserver.http.conditional import range_allowed
 from mpmserver.http.headers import Headers
 from mpmserver.http.syntax import decimal
+from mpmserver.records import dataclass
 
 Span = tuple[int, int]
 """First and last octet, both included."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.http.framing import Chunked, Framing, Length, NoBody
 from mpmserver.http.headers import Headers
 from mpmserver.http.uri import Target
+from mpmserver.records import dataclass
 
 __all__ = ["Chunked", "Framing", "Length", "NoBody", "Request"]
 

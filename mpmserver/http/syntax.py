@@ -9,6 +9,9 @@ TCHAR = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 
 TOKEN = re.compile(f"[{TCHAR}]+")
 
+FIELD_LINE = rf"[{TCHAR}]+:[\t -~\x80-\xff]*"
+"""A field line as every setting allows it, without its end (RFC 9112 5), inside a regular expression."""
+
 
 def token_pattern(token: str) -> re.Pattern[str]:
     """A pattern that finds ``token`` as Apache does: any separator ends a token, not only a comma."""

@@ -6,8 +6,6 @@ import base64
 import re
 import string
 
-_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-
 _QUOTE = re.compile(r'\\.|"', re.DOTALL)
 _NAMED = {"\b": "\\b", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\"}
 _ERROR_LOG = str.maketrans(
@@ -23,7 +21,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 def escape_html(text: str) -> str:
     """Text for HTML content and quoted attributes (ap_escape_html)."""
-    return text.translate(_HTML)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
 def escape_logitem(text: str) -> str:

@@ -8,7 +8,6 @@ the pipeline asks by way of the plan (provider ("satisfy", "any")).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from mpmserver.config.directive import OR_AUTHCFG, OR_LIMIT, Directive, Shape
@@ -20,6 +19,7 @@ from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.settings import Level
 from mpmserver.core.subnets import BadSubnet, NotAnAddress, Subnet, is_in, parse_subnet
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

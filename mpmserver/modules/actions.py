@@ -7,7 +7,6 @@ asked after all handlers of other modules but the default one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.build import Build
@@ -20,6 +19,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS
 from mpmserver.http.text import path_octets
 from mpmserver.http.uri import escape_uri
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.build import Build
@@ -17,6 +16,7 @@ from mpmserver.core.module import Hook, Module, Order, Phase, always
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.limits import REGISTERED_METHODS
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

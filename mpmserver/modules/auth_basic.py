@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mpmserver.config.build import Build
@@ -26,6 +25,7 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import decode_base64, escape_quotes, path_octets
 from mpmserver.modules.auth_basic_fake import Fake, parse_fake, use_fake
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.site import Merged

@@ -6,7 +6,6 @@ The request's Authorization field is replaced in FIXUP, when authentication and 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 from mpmserver.config.build import Build
 from mpmserver.config.errors import ConfigError
@@ -14,6 +13,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
@@ -11,6 +10,7 @@ from mpmserver.config.settings import Settings, setting
 from mpmserver.core.auth import Authn, AuthnProvider
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

@@ -7,7 +7,6 @@ section over those that hold for the request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.directive import ACCESS_CONF, OR_AUTHCFG, RSRC_CONF, Directive, Shape
@@ -19,6 +18,7 @@ from mpmserver.core.expr import StringExpression, compile_string
 from mpmserver.core.module import HANDLED, Handled, Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

@@ -6,7 +6,6 @@ A password ends at the first colon. The file is opened for each look-up.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 
 from mpmserver.config.build import Build
@@ -20,6 +19,7 @@ from mpmserver.core.passwords import MissingLibrary, check_password
 from mpmserver.core.settings import Level
 from mpmserver.core.userfiles import prepare_for
 from mpmserver.net.waits import offload
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from mpmserver.config.build import Build
@@ -17,6 +16,7 @@ from mpmserver.core.passwords import MissingLibrary, check_password
 from mpmserver.core.settings import Level
 from mpmserver.core.userfiles import prepare_for, read_lines
 from mpmserver.net.waits import offload
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ A value is a list of groups with commas, or `password:groups`, in which what fol
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
@@ -16,6 +15,7 @@ from mpmserver.core.auth import Authz, AuthzProvider, RequiredWords, no_words, r
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

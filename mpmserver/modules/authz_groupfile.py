@@ -6,7 +6,6 @@ The names of groups are compared without case (they are keys of a table in Apach
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mpmserver.config.directive import OR_AUTHCFG, Directive, Shape
@@ -17,6 +16,7 @@ from mpmserver.core.errorlog import os_error
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
 from mpmserver.core.userfiles import read_lines
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

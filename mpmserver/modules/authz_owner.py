@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mpmserver.core.accounts import group_name, user_name
@@ -18,6 +17,7 @@ from mpmserver.core.errorlog import os_error
 from mpmserver.core.module import Module
 from mpmserver.core.settings import Level
 from mpmserver.net.waits import offload
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.build import Build
@@ -23,6 +22,7 @@ from mpmserver.core.subrequest import fast_redirect, lookup_uri
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 from mpmserver.http.uri import escape_uri
+from mpmserver.records import dataclass
 
 DIRECTORY_HANDLER = "httpd/unix-directory"
 REDIRECT_HANDLER = "redirect-handler"

@@ -7,7 +7,6 @@ has been merged with one further in; both are kept here.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Self
 
 from mpmserver.config.build import Build
@@ -16,6 +15,7 @@ from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.environment import set_variable, unset_variable
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ time; one that counts from the file's last change may not, as its max-age is ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.config.build import Build
@@ -22,6 +21,7 @@ from mpmserver.config.syntax import take_word
 from mpmserver.core.body import Filter, FilterClass
 from mpmserver.core.module import Hook, Module, Phase, always
 from mpmserver.http.dates import http_date
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Response

@@ -8,7 +8,6 @@ debug on they say which hook and which line of the configuration they come from.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Self
 
@@ -21,6 +20,7 @@ from mpmserver.core.exchange import Exchange
 from mpmserver.core.expr import Condition, StringExpression, compile_condition, compile_string
 from mpmserver.core.module import Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 ALL: Final = "all"
 DEFAULT: Final = "log_transaction"
@@ -53,7 +53,7 @@ class LogDebugDir(Settings):
     by_hook: dict[str, tuple[Entry, ...]] = setting({})
 
     def finished(self) -> Self:
-        whole = super(LogDebugDir, self).finished()
+        whole = super().finished()
         chosen = {hook: tuple(entry for entry in whole.entries if entry.hook in (hook, ALL)) for hook in _HOOKS}
         whole.by_hook = {hook: entries for hook, entries in chosen.items() if entries}
         return whole

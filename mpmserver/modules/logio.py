@@ -7,14 +7,13 @@ makes of errors pass no filter of this class, and have none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_ALL, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.body import Filter, FilterClass, Response
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

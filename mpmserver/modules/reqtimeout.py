@@ -7,7 +7,6 @@ RequestReadTimeout into `CoreServer.request_read_timeout`, and being loaded give
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from mpmserver.config.build import Build, Configuration
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
@@ -15,6 +14,7 @@ from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.core.module import Module
 from mpmserver.core.settings import CoreServer, ReadLimit, ReadLimits
+from mpmserver.records import replace
 
 DEFAULT_HEAD = ReadLimit(20, 40, 500)
 DEFAULT_BODY = ReadLimit(20, 0, 500)

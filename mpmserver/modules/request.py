@@ -9,7 +9,6 @@ it was redirected to. The hook and the check run on the thread that drives the r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mpmserver.config.build import Build
@@ -19,6 +18,7 @@ from mpmserver.core.body import BodyError
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Order, Phase
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 _SIZE = re.compile(r"\s*\+?([0-9]+)", re.ASCII)
 _MOST: Final = (1 << 63) - 1

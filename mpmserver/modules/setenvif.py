@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from mpmserver.config.build import Build
@@ -32,6 +31,7 @@ from mpmserver.core.hostnames import remote_host
 from mpmserver.core.module import Hook, Module, Phase
 from mpmserver.core.settings import Level
 from mpmserver.http.text import path_text
+from mpmserver.records import dataclass, field
 
 _PLAIN_NAME = re.compile(r"[-A-Za-z0-9_]*")
 _PLAIN_PATTERN = re.compile(r"(?:[^\^.$|()\[\]*+?{}\\]|\\[\^.$|()\[\]*+?{}\\])*", re.DOTALL)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import os
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -23,6 +22,7 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import escape_html, path_text
 from mpmserver.http.uri import escape_uri
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

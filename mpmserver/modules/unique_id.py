@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from mpmserver.config.build import Configuration
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Phase
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
@@ -45,7 +45,7 @@ class Generator:
         """Return a new identifier for a request."""
         second = int(x.request_time) & 0xFFFFFFFF
         count = next(self._counter) & 0xFFFF
-        data = _LAYOUT.pack(second, self._root, count, x.peer.id & 0xFFFFFFFF)
+        data = _LAYOUT.pack(second, self._root, count, x.peer.number & 0xFFFFFFFF)
         return urlsafe_b64encode(data)[:LENGTH].decode("ascii")
 
 

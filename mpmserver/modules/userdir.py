@@ -9,7 +9,6 @@ that exists is taken, and the last one in any case. Lists of users replace those
 from __future__ import annotations
 
 import pwd
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.build import Build
@@ -21,6 +20,7 @@ from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase, always
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 from mpmserver.net.waits import offload
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class UserDirServer(Settings):
 
     @classmethod
     def merge(cls, outer: UserDirServer, inner: UserDirServer) -> UserDirServer:
-        merged = super(UserDirServer, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         merged.enabled, merged.disabled = inner.enabled, inner.disabled
         return merged
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import dataclass
 from typing import Final, Self
 
 from mpmserver.config.build import Build
@@ -20,6 +19,7 @@ from mpmserver.config.settings import Settings, setting
 from mpmserver.config.syntax import words
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Order, Phase
+from mpmserver.records import dataclass
 
 NOTE: Final = "cookie"
 DEFAULT_NAME: Final = "Apache"
@@ -70,7 +70,7 @@ class UsertrackDir(_Alone):
     """None where the server's holds."""
 
     def finished(self) -> Self:
-        whole = super(UsertrackDir, self).finished()
+        whole = super().finished()
         whole.pattern = _finder(whole.name)
         return whole
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.build import Build
@@ -20,6 +19,7 @@ from mpmserver.core.module import HANDLED, Handled, Hook, Module, Phase, always
 from mpmserver.core.names import server_name, server_port
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
+from mpmserver.records import dataclass
 
 SCRIPTS = "/cgi-bin/"
 _MOST_DOTS = 19

@@ -15,7 +15,6 @@ import errno
 import os
 import socket
 import time
-from itertools import count
 from typing import TYPE_CHECKING
 
 from mpmserver.core.exchange import Peer
@@ -51,12 +50,11 @@ class Shortage(Exception):
 class Acceptor:
     """Accepts for one child; safe on several threads."""
 
-    __slots__ = ("_blocking", "_child", "_idents", "_locals", "_next_report")
+    __slots__ = ("_blocking", "_child", "_locals", "_next_report")
 
     def __init__(self, child: Child, blocking: bool) -> None:
         self._child = child
         self._blocking = blocking
-        self._idents = count(1)
         self._locals: dict[tuple[str, int], tuple[str, int]] = {}
         self._next_report = 0.0
 
@@ -76,7 +74,7 @@ class Acceptor:
         try:
             local = self._local(sock.getsockname()) if listener.wildcard else listener.local
             transport = PlainTransport(sock, self._blocking)
-            peer = Peer(local, remote if family == AF_INET else _plain(remote), transport.fd, next(self._idents))
+            peer = Peer(local, remote if family == AF_INET else _plain(remote), transport.fd)
             connection: Connection = self._child.connect(transport, listener, peer, worker)
         except OSError:
             sock.close()  # reset before its address was asked for

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from mpmserver.config.build import Configuration
@@ -25,6 +24,7 @@ from mpmserver.config.directive import Directive
 from mpmserver.core.module import Module
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child

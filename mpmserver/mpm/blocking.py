@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mpmserver.core.recall.moment import Moment
 from mpmserver.core.scoreboard import DEAD, GRACEFUL, READY
@@ -166,36 +166,44 @@ class BlockingThread:
             self._flush()
 
     def _converse(self, connection: Connection) -> None:
-        """Receive and answer until the connection is closed."""
-        seat, child, moment, bell = self.seat, self._child, self._moment, self._bell
-        recv_within = connection.transport.recv_within
+        """Receive and answer until the connection is closed.
+
+        What each turn needs is in locals: while a process waits, others take the core's caches from it, and a name that
+        is looked up in a module costs several lines of cold memory.
+        """
+        seat, child, moment, bell, none = self.seat, self._child, self._moment, self._bell, NONE
+        closed: Final = Outcome.CLOSED
+        idle: Final = Outcome.IDLE
+        receive, size, hand_over, now = connection.transport.recv_within, READ_SIZE, arrived, time.time
+        show, flush, recall = self._slot.show, self._flush, child.recall
         between, seconds = False, 0.0
         while True:
             if not between:  # once between two requests, it is so again each time
                 kind, seconds = connection.idle_timeout()
                 between = kind is TimeoutClass.KEEP_ALIVE
             seat.idle = between
-            if bell.order is not NONE and self._ends_idle(seat):
+            if bell.order is not none and self._ends_idle(seat):
                 return
             try:
-                data = recv_within(READ_SIZE, seconds)
+                data = receive(size, seconds)
             except TimedOut:
                 connection.expired()
                 return
             except OSError:
                 return
             seat.idle = False
-            moment.tick(time.time())
-            outcome: Outcome | Conversation = arrived(
-                child, connection, data, moment if bell.order is NONE else None
+            second = moment.second
+            moment.tick(now())
+            outcome: Outcome | Conversation = hand_over(
+                child, connection, data, moment if bell.order is none else None
             )
-            if not isinstance(outcome, Outcome):
+            if outcome is not idle and outcome is not closed:
                 outcome = self._driver.run(connection, outcome)
-            self._slot.show()
-            if child.recall is not None:
-                child.recall.show(child.process, moment)
-            self._flush()
-            if outcome is Outcome.CLOSED:
+            show()
+            if recall is not None and moment.second != second:
+                recall.show(child.process, moment)
+            flush()
+            if outcome is closed:
                 return
 
     def _ends_idle(self, seat: Seat) -> bool:

@@ -5,7 +5,8 @@ the next to expire: parking appends, an event takes out, both at once (a dict re
 moves (MinRate gives a slow client more time byte by byte) share a heap with lazy deletion. `next` is never later than
 the earliest deadline and may be too early by what was taken out since: the owner then wakes up once for nothing.
 
-A queue maps what is parked to its deadline; whoever parks keeps the queue that `add` returned and takes the entry out
+A queue maps what is parked to the time since when it waits (the very object that `add` was given: many that came in one
+wake-up share it), the heap's to its deadline; whoever parks keeps the queue that `add` returned and takes the entry out
 with `del queue[parked]`. One thread owns all of it.
 """
 
@@ -78,7 +79,7 @@ class Deadlines:
         if queue is None:
             self._moving.push(parked, deadline)
             return self._moving
-        queue[parked] = deadline
+        queue[parked] = now
         return queue
 
     def add_moving(self, parked: Any, seconds: float, now: float) -> Queue:
@@ -97,11 +98,11 @@ class Deadlines:
         """Take out and return all whose time is up, and set `next`."""
         found: list[Any] = []
         earliest = math.inf
-        for queue in self._queues.values():
+        for (_kind, seconds), queue in self._queues.items():
             late = len(found)
-            for parked, deadline in queue.items():
-                if deadline > now:
-                    earliest = min(earliest, deadline)
+            for parked, since in queue.items():
+                if since + seconds > now:
+                    earliest = min(earliest, since + seconds)
                     break
                 found.append(parked)
             for parked in found[late:]:

@@ -92,8 +92,8 @@ class EventLoop(Loop):
     def busy(self) -> int:
         return min(self._handed, self._threads)
 
-    def may_accept(self) -> bool:
-        idle = self.idle_workers
+    def may_accept(self, fresh: int = 0) -> bool:
+        idle = self.idle_workers - fresh
         if self._obeyed is not Order.NONE or idle <= 0:
             return False
         lingering = self.parking.counts[TimeoutClass.LINGER]
@@ -129,7 +129,8 @@ class EventLoop(Loop):
             self.errands.put(errand)
 
     def _enter(self, guest: Errand | Task) -> None:
-        """Give somebody a seat, or a place in the line."""
+        """Give somebody a seat, or a place in the line; the listener's own entry shows the request no longer."""
+        self.slot.busy(READY)
         self._handed += 1
         if self._free:
             self._seat(guest)

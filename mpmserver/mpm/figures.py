@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.settings import UNSET
 from mpmserver.core.mpm_settings import MpmSettings
+from mpmserver.records import dataclass
 
 PREFORK_MAX_SERVERS = 200_000
 THREADED_MAX_SERVERS = 20_000

@@ -26,6 +26,7 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
+from mpmserver.mpm.display import Display
 from mpmserver.mpm.driver import Conversation, Stopped, arrived, log_failure, step
 from mpmserver.mpm.parking import Mailbox, Parking, Task, Watch
 from mpmserver.mpm.pollers import READ, OutOfDescriptors, Poller
@@ -88,8 +89,7 @@ class Loop:
         self._accepting = False
         self._accept_after = 0.0
         self._obeyed = Order.NONE
-        self._shown = (0, 0.0)
-        self._counts = (0, 0, 0, 0)
+        self._display = Display(child, slot)
 
     # The loop
 
@@ -108,12 +108,13 @@ class Loop:
 
     def _turn(self) -> None:
         parking = self.parking
-        events = self.poller.wait(self._patience())
+        patience = self._patience()
+        events = self.poller.wait(patience)
         parking.turn += 1
         parking.now = time.monotonic()
         if self._moment is not None:
             self._moment.tick(time.time())
-            self._hear_of_changes(events)
+        self._hear_of_changes(events)
         self._dispatch(events)
         for _each in range(len(self._queued)):
             self.resume(self._queued.popleft())
@@ -126,10 +127,10 @@ class Loop:
         if self._bell.order is not self._obeyed:
             self._obey(self._bell.order)
         self._choose_listening()
-        self._report(now)
+        self._display.bring_up_to_date(self.open, self.busy(), self.parking.counts, self._moment, now)
         if events:
             self._settled = False
-        elif not self._settled:
+        elif patience != 0.0 and not self._settled:  # coroutines that are merely queued are no rest
             self._settle()
         self.child.flush_logs()
 
@@ -163,32 +164,53 @@ class Loop:
     # Events
 
     def _accept(self, fd: int, mask: int) -> None:
-        listener = self._listeners[fd]
+        """Accept what is waiting, and answer at once what has come with it."""
+        fresh: list[Connection] = []
+        last = self._take_in(self._listeners[fd], fresh)
+        arrivals = [self._first_bytes(connection) for connection in fresh]
+        if self._watches is not None and any(arrivals):
+            self._watches.read()  # these may have been sent after this turn began
+        for connection, data in zip(fresh, arrivals, strict=True):
+            try:
+                if data is None:
+                    self.parking.idle(connection)
+                else:
+                    self._go_on(connection, arrived(self.child, connection, data, self._moment))
+            except OutOfDescriptors as error:
+                self._turn_away(connection, error)
+        if last:
+            self._bell.give(Order.LEAVE)
+
+    def _take_in(self, listener: Listener, fresh: list[Connection]) -> bool:
+        """Accept a few connections; True where this process is to leave behind them."""
         for each in range(ACCEPT_BATCH):
-            if each and not self.may_accept():
-                return  # not before the first: this process alone was woken for it
+            if each and not self.may_accept(each):
+                return False  # not before the first: this process alone was woken for it
             try:
                 connection = self._acceptor.accept(listener, self.slot)
             except Shortage:
                 self._accept_after = time.monotonic() + PAUSE_SECONDS
-                return
+                return False
             except OSError:
-                self._bell.give(Order.LEAVE)  # this listener is broken; the parent starts another process
-                return
+                return True  # this listener is broken; the parent starts another process
             if connection is None:
-                return
+                return False
             self.open += 1
             try:
                 self.parking.enter(connection)
-                self._begin(connection)
             except OutOfDescriptors as error:
-                self._close(connection)
-                self.child.site.main.log(Level.ERROR, "core", error.args[1])
-                self._accept_after = time.monotonic() + PAUSE_SECONDS
-                return
+                self._turn_away(connection, error)
+                return False
+            fresh.append(connection)
             if self._quota.used_up():
-                self._bell.give(Order.LEAVE)
-                return
+                return True
+        return False
+
+    def _turn_away(self, connection: Connection, error: OutOfDescriptors) -> None:
+        """There is no room for a new connection, nor for others for a while."""
+        self._close(connection)
+        self.child.site.main.log(Level.ERROR, "core", error.args[1])
+        self._accept_after = time.monotonic() + PAUSE_SECONDS
 
     def _hear_of_changes(self, events: list[tuple[int, int]]) -> None:
         """Before anything is answered, forget what the kernel says has changed.
@@ -205,25 +227,26 @@ class Loop:
     def _nothing(self, fd: int, mask: int) -> None:
         """Changes have been heard of before the events of this turn."""
 
-    def _begin(self, connection: Connection) -> None:
-        """A connection has been accepted. As a rule its first request has come with it (AcceptFilter)."""
+    def _first_bytes(self, connection: Connection) -> bytes | None:
+        """What has come with a new connection (AcceptFilter), as a rule its first request; None: nothing yet."""
         try:
-            data = connection.transport.recv_now(READ_SIZE)
+            return connection.transport.recv_now(READ_SIZE)
         except OSError:
-            data = b""
-        if data is None:
-            self.parking.idle(connection)
-        else:
-            self._go_on(connection, arrived(self.child, connection, data, self._moment))
+            return b""
 
-    def _awake(self, connection: Connection) -> None:
-        """Bytes have come, or the end of the stream, on an idle connection; a reset counts as that."""
+    def _awake(self, connection: Connection, late: bool = False) -> None:
+        """Bytes have come, or the end of the stream, on an idle connection; a reset counts as that.
+
+        They are `late` where they may have been sent after this turn began.
+        """
         try:
             data = connection.transport.recv_now(READ_SIZE)
         except OSError:
             data = b""
         if data is None:
             return
+        if late and self._watches is not None:
+            self._watches.read()
         answered = arrived(self.child, connection, data, self._moment)
         if answered is IDLE and self._moment is not None:
             if connection.renewed:
@@ -246,16 +269,23 @@ class Loop:
             self.follow(Task(connection, answered), waited)
 
     def _ready(self, task: Task, fd: int, events: list[tuple[int, int]]) -> None:
-        """A descriptor that a coroutine waits for is ready: it goes on with all of its own that are."""
-        if task.turn == self.parking.turn:
+        """A descriptor that a coroutine waits for is ready: it goes on with all of its own that are.
+
+        Where something may go on in its place, and isn't done yet, it stays parked.
+        """
+        parking = self.parking
+        if task.turn == parking.turn:
+            return
+        if task.go_on is not None and not task.go_on():
+            task.renewed = parking.now
             return
         if len(task.fds) > 1:
-            if self._masks_turn != self.parking.turn:
-                self._masks_turn, self._masks = self.parking.turn, dict(events)
+            if self._masks_turn != parking.turn:
+                self._masks_turn, self._masks = parking.turn, dict(events)
             ready = tuple(each for each in task.fds if each in self._masks)
         else:
             ready = (fd,)
-        self.parking.take(task)
+        parking.take(task)
         self.resume(task, ready)
 
     def _expire(self, now: float) -> None:
@@ -367,7 +397,7 @@ class Loop:
         table = self.parking.table
         for connection in self.parking.idle_connections():
             if table[connection.fd] is connection and connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE:
-                self._awake(connection)
+                self._awake(connection, late=True)
                 if table[connection.fd] is connection:
                     self.parking.unpark(connection)
                     self._close(connection)
@@ -384,30 +414,10 @@ class Loop:
         self.child.flush_logs()
         self.poller.close()
 
-    # Reports
-
     def _settle(self) -> None:
         self._settled = True
-        self._shown = (self.busy(), 0.0)
-        self.child.show_busy(self._shown[0])
+        self._display.show_busy(self.busy(), time.monotonic())
         gc.collect()
-
-    def _report(self, now: float) -> None:
-        """Bring the scoreboard up to date, and now and then the process title."""
-        self.slot.show()
-        if self._moment is not None and self.child.recall is not None:
-            self.child.recall.show(self.child.process, self._moment)
-        counts = self.parking.counts
-        present = (
-            self.open, counts[TimeoutClass.WRITE], counts[TimeoutClass.KEEP_ALIVE], counts[TimeoutClass.LINGER],
-        )  # fmt: skip
-        if present != self._counts:
-            self._counts = present
-            self.child.process.connections(*present)
-        busy = self.busy()
-        if busy != self._shown[0] and now >= self._shown[1]:
-            self._shown = (busy, now + SETTLE_SECONDS)
-            self.child.show_busy(busy)
 
     # What each MPM decides
 
@@ -416,8 +426,8 @@ class Loop:
         counts = self.parking.counts
         return self.open - counts[TimeoutClass.KEEP_ALIVE] - counts[TimeoutClass.HEAD]
 
-    def may_accept(self) -> bool:
-        """Whether another connection may be taken."""
+    def may_accept(self, fresh: int = 0) -> bool:
+        """Whether another connection may be taken, beside so many that have just been and may need a worker each."""
         return self._obeyed is Order.NONE
 
     def offload(self, task: Task, waited: Offload) -> None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 UNARMED = -1
 """The poller has not been asked for this descriptor; 0 is a wait for errors and hang-ups alone."""
+
+SPARE = 8
+"""The lists grow by a part of this size beyond what is needed."""
 
 Call = Callable[[int, int], None]
 
@@ -54,7 +58,10 @@ class Watch:
 class Task:
     """A connection's coroutine that has been suspended at least once."""
 
-    __slots__ = ("connection", "coroutine", "fds", "kind", "may_block", "queue", "sleeping", "turn")
+    __slots__ = (
+        "connection", "coroutine", "fds", "go_on", "kind", "may_block", "queue", "renewed", "seconds", "sleeping",
+        "turn",
+    )  # fmt: skip
 
     def __init__(self, connection: Connection, coroutine: Conversation) -> None:
         self.connection = connection
@@ -65,6 +72,12 @@ class Task:
         """What it waits for, while it is parked."""
         self.fds: tuple[int, ...] = ()
         self.queue: Queue | None = None
+        self.go_on: Callable[[], bool] | None = None
+        """What is called in its place while it is parked (`Ready.go_on`)."""
+        self.seconds = 0.0
+        """How long it waits for a descriptor at most."""
+        self.renewed = 0.0
+        """When `go_on` was called last: its time runs from there."""
         self.sleeping = False
         """It waits for time to pass: that it is over is no error."""
         self.turn = -1
@@ -79,8 +92,8 @@ class Parking:
         self._poller = poller
         self.table: list[Any] = [None] * 256
         """By descriptor: a Connection, a Task, a Watch, or None."""
-        self._armed: list[int] = [UNARMED] * 256
-        self._kinds = [TimeoutClass.HEAD] * 256
+        self._armed = array("b", [UNARMED]) * 256
+        self._kinds = array("b", [TimeoutClass.HEAD]) * 256
         self._queues: list[Queue | None] = [None] * 256
         self._tasks: set[Task] = set()
         self.deadlines = Deadlines()
@@ -134,7 +147,7 @@ class Parking:
             self._arm(fd, READ)
         kind, seconds = connection.idle_timeout()
         self.table[fd] = connection
-        self._queues[fd] = self.deadlines.add(connection, kind, seconds, time.monotonic())
+        self._queues[fd] = self.deadlines.add(connection, kind, seconds, self.now)
         self._kinds[fd] = kind
         self.counts[kind] += 1
         connection.renewed = self.now if kind is TimeoutClass.KEEP_ALIVE else 0.0
@@ -186,8 +199,11 @@ class Parking:
             masks = {fd: mask for fd, mask in masks.items() if mask}
         task.fds = tuple(masks)
         task.turn = self.turn
+        task.go_on = waited.go_on
+        task.renewed = 0.0
         self._enter(task, waited.kind)
         if waited.seconds is not None:
+            task.seconds = waited.seconds
             task.queue = self.deadlines.add(task, waited.kind, max(0.0, waited.seconds), time.monotonic())
         own = task.connection.fd
         self._reach(max(masks, default=0))
@@ -236,7 +252,7 @@ class Parking:
         """Take out, one after the other, all whose time is up."""
         for parked in self.deadlines.expired(now):
             if isinstance(parked, Task):
-                if parked in self._tasks:
+                if parked in self._tasks and not self._still_goes_on(parked, now):
                     self.take(parked)
                     yield parked
             elif self.table[parked.fd] is parked and not self._goes_on(parked, now):
@@ -249,6 +265,14 @@ class Parking:
         if left <= 0:
             return False
         self._queues[connection.fd] = self.deadlines.add_moving(connection, left, now)
+        return True
+
+    def _still_goes_on(self, task: Task, now: float) -> bool:
+        """The same for a coroutine in whose place its `go_on` was called."""
+        left = task.renewed + task.seconds - now
+        if not task.renewed or left <= 0:
+            return False
+        task.queue = self.deadlines.add_moving(task, left, now)
         return True
 
     def idle_connections(self) -> list[Connection]:
@@ -267,10 +291,10 @@ class Parking:
     def _reach(self, fd: int) -> None:
         missing = fd + 1 - len(self.table)
         if missing > 0:
-            missing += len(self.table)
+            missing += fd // SPARE
             self.table += [None] * missing
-            self._armed += [UNARMED] * missing
-            self._kinds += [TimeoutClass.HEAD] * missing
+            self._armed += array("b", [UNARMED]) * missing
+            self._kinds += array("b", [TimeoutClass.HEAD]) * missing
             self._queues += [None] * missing
 
 

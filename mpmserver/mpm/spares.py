@@ -7,11 +7,11 @@ process a second. prefork counts processes, worker and event count threads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.settings import Level
 from mpmserver.mpm.base import MAX_SPAWN_RATE, Change, ChildView, Notice, SpareState
+from mpmserver.records import dataclass
 
 BUSY_RATE = 8
 """From this rate on the log says that the server seems busy."""

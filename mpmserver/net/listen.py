@@ -16,8 +16,9 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from mpmserver.records import dataclass, field
 
 DEFERRING_PROTOCOLS: Mapping[str, str] = {"http": "data", "https": "data"}
 """AcceptFilter of the protocols for which nothing is configured."""

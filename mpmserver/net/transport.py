@@ -17,18 +17,21 @@ import struct
 from collections.abc import Sequence
 from typing import Protocol
 
-from mpmserver.net.waits import TimedOut, TimeoutClass, offload, readable, sleep, writable
+from mpmserver.net.waits import Ready, TimedOut, TimeoutClass, offload, readable, wait, writable
 
 # Plain numbers: the socket module's flags are enums, which cost more to combine and to pass than a call of the kernel.
 _NO_SIGNAL = int(socket.MSG_NOSIGNAL)
 _MORE = int(socket.MSG_MORE | socket.MSG_NOSIGNAL)
 _NOW = int(socket.MSG_DONTWAIT)
+_MORE_NOW = int(socket.MSG_MORE | socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
 _SEND_NOW = int(socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
-SENDFILE_CHUNK = 1 << 20
+SENDFILE_CHUNK = 2 << 20
 """The loops ask for so much whether it is in memory, then send it."""
 SENDFILE_TURN = 2 << 20
-"""So much of a file a loop sends in a row to a client that takes it as fast."""
+"""So much of a file a loop sends in a row to a client that takes it as fast: then it is the others' turn."""
 READ_AHEAD = 1 << 17
+_PROBE = (bytearray(1),)
+"""Where a byte goes of which nobody wants to know but whether it is in memory."""
 
 
 class Transport(Protocol):
@@ -37,7 +40,7 @@ class Transport(Protocol):
     fd: int
     blocking: bool
     sent: int
-    """Bytes that the kernel has taken since the connection began."""
+    """Bytes that the kernel has taken and nobody has logged: who logs them sets it to 0."""
 
     def recv_now(self, count: int) -> bytes | None:
         """Return what has arrived, b"" at the end of the stream, None where one would have to wait."""
@@ -53,6 +56,9 @@ class Transport(Protocol):
 
     def send_now(self, data: bytes | memoryview) -> int:
         """Send what the kernel takes at once and return how much that was, 0 where one would have to wait."""
+
+    def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
+        """Send what the kernel takes at once of a head and so many bytes of a file; returns how much that was."""
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         """Send `count` bytes of a file from `offset`; returns how many it had (fewer: it was truncated)."""
@@ -89,7 +95,8 @@ class PlainTransport:
             return None
 
     def recv_within(self, count: int, seconds: float) -> bytes:
-        self._keep_receive_time(seconds)
+        if seconds != self._receive_seconds:
+            self._keep_receive_time(seconds)
         try:
             return self.socket.recv(count)
         except BlockingIOError:
@@ -149,32 +156,29 @@ class PlainTransport:
         self.sent += sent
         return sent
 
+    def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
+        try:
+            sent = self.socket.send(head, _MORE_NOW)
+        except BlockingIOError:
+            return 0
+        if sent == len(head) and not self.blocking and not _is_cold(fd, offset):
+            with contextlib.suppress(OSError):  # whoever sends the rest will see it
+                sent += os.sendfile(self.fd, fd, offset, min(count, SENDFILE_CHUNK))
+        self.sent += sent
+        return sent
+
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         if self.blocking:
             return self._sendfile_blocking(fd, offset, count, seconds)
-        done = warm = 0
-        turn = SENDFILE_TURN
-        while done < count:
-            if done >= warm:
-                if done >= turn:  # this client takes all at once: the others wait for their turn
-                    turn = done + SENDFILE_TURN
-                    await sleep(0)
-                warm = done + min(count - done, SENDFILE_CHUNK)
-                if _is_cold(fd, offset + done):
-                    await offload(_read_ahead, fd, offset + done, warm - done)
-            asked = warm - done
-            try:
-                sent = os.sendfile(self.fd, fd, offset + done, asked)
-            except BlockingIOError:
-                await writable(self.fd, TimeoutClass.WRITE, seconds)
-                continue
-            if not sent:
-                break
-            done += sent
-            self.sent += sent
-            if sent < asked:  # the kernel has no more room, or the file has become shorter
-                await writable(self.fd, TimeoutClass.WRITE, seconds)
-        return done
+        sending = _Sending(self, fd, offset, count)
+        while not sending.over:
+            if not sending.go_on():
+                await wait(Ready((), (self.fd,), TimeoutClass.WRITE, seconds, go_on=sending.go_on))
+            elif not sending.over:
+                await offload(sending.read_ahead)
+        if sending.error is not None:
+            raise sending.error
+        return sending.at - offset
 
     def _sendfile_blocking(self, fd: int, offset: int, count: int, seconds: float) -> int:
         self._keep_send_time(seconds)
@@ -212,25 +216,70 @@ class PlainTransport:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
 
 
+class _Sending:
+    """A file on its way through a socket that doesn't block: a loop goes on with it whenever the client takes more."""
+
+    __slots__ = ("_end", "_fd", "_transport", "_warm", "at", "error", "over")
+
+    def __init__(self, transport: PlainTransport, fd: int, offset: int, count: int) -> None:
+        self._transport = transport
+        self._fd = fd
+        self._end = offset + count
+        self._warm = offset
+        """Up to here the file has been found in memory."""
+        self.at = offset
+        """Up to here it has been sent."""
+        self.over = not count
+        """There is nothing more to be sent: all was, or the file ended before, or there was an `error`."""
+        self.error: OSError | None = None
+
+    def go_on(self) -> bool:
+        """Send what the kernel takes, up to SENDFILE_TURN; False where that is all for now.
+
+        True: all is `over`, or what comes next has to be read from the disk.
+        """
+        transport, fd, at = self._transport, self._fd, self.at
+        turn = min(at + SENDFILE_TURN, self._end)
+        try:
+            while at < turn:
+                if at >= self._warm:
+                    if _is_cold(fd, at):
+                        return True
+                    self._warm = min(at + SENDFILE_CHUNK, self._end)
+                asked = self._warm - at
+                sent = os.sendfile(transport.fd, fd, at, asked)
+                self.at = at = at + sent
+                transport.sent += sent
+                if sent < asked:  # the kernel has no more room, or the file has become shorter
+                    self.over = not sent
+                    return self.over
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self.error = error
+        self.over = self.error is not None or at >= self._end
+        return self.over
+
+    def read_ahead(self) -> None:
+        """Wait until the next chunk is in memory, so that sendfile() will not wait for the disk; it counts as that."""
+        at, end = self.at, min(self.at + SENDFILE_CHUNK, self._end)
+        while at < end:
+            read = len(os.pread(self._fd, min(READ_AHEAD, end - at), at))
+            if not read:
+                break
+            at += read
+        self._warm = end
+
+
 def _is_cold(fd: int, offset: int) -> bool:
     """Whether reading a file here would wait for the disk; asked once for each chunk, in the loops only."""
     try:
-        os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
+        os.preadv(fd, _PROBE, offset, os.RWF_NOWAIT)
     except BlockingIOError:
         return True
     except OSError:
         return False  # this file system can't tell
     return False
-
-
-def _read_ahead(fd: int, offset: int, count: int) -> None:
-    """Wait until a chunk of a file is in memory, so that sendfile() will not wait for the disk."""
-    end = offset + count
-    while offset < end:
-        read = len(os.pread(fd, min(READ_AHEAD, end - offset), offset))
-        if not read:
-            return
-        offset += read
 
 
 def _timeval(seconds: float) -> bytes:

@@ -62,9 +62,12 @@ class Ready(Wait):
 
     `hangups` are watched for errors and full hang-ups only (a half-close is legal and is not reported);
     a multiplexer that can't see those (select) leaves them out. `seconds` is None for no limit.
+
+    A loop may call `go_on` where it would resume the coroutine, and goes on waiting, for `seconds` anew, while that
+    returns False; other drivers leave it to the coroutine, which calls it again in any case. It raises nothing.
     """
 
-    __slots__ = ("hangups", "kind", "reads", "seconds", "writes")
+    __slots__ = ("go_on", "hangups", "kind", "reads", "seconds", "writes")
 
     def __init__(
         self,
@@ -73,7 +76,9 @@ class Ready(Wait):
         kind: TimeoutClass,
         seconds: float | None,
         hangups: tuple[int, ...] = (),
+        go_on: Callable[[], bool] | None = None,
     ) -> None:
+        self.go_on = go_on
         self.reads = reads
         self.writes = writes
         self.kind = kind

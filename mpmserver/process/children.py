@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -30,6 +29,7 @@ from mpmserver.mpm.base import MPM
 from mpmserver.net.listen import Listener
 from mpmserver.process.titles import worker_title
 from mpmserver.process.user import Identity, become
+from mpmserver.records import dataclass
 from mpmserver.serve.connection import Connection
 
 EXIT_FATAL: Final = 15

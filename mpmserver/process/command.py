@@ -10,10 +10,10 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from mpmserver import __version__
+from mpmserver.records import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Command:
         return f"mpmserver/{__version__}"
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Make a Command from an older or newer program's; what this one doesn't know is left out."""
-        known = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
+        known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
         for name in ("arguments", "pre_lines", "post_lines"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)

@@ -6,12 +6,11 @@ The parent holds one current generation and, after a graceful restart, knows wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.scoreboard import ABSENT, READY, RUNNING, STARTING, Scoreboard
 from mpmserver.mpm.base import ChildView, Geometry, SpareState
 from mpmserver.process.children import Forge
+from mpmserver.records import dataclass, field
 
 IDLE_STATUSES = frozenset({READY, STARTING})
 

@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.errors import escaped
@@ -22,6 +21,7 @@ from mpmserver.core.world import World
 from mpmserver.modules.so import Catalog
 from mpmserver.mpm.figures import log_form
 from mpmserver.process.command import Command
+from mpmserver.records import replace
 
 LOGGED_AT_START: dict[str, tuple[str, Level]] = {
     "AH00077": ("core", Level.CRIT),

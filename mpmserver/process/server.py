@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 from mpmserver.config.build import Configuration
@@ -38,6 +37,7 @@ from mpmserver.process.loading import compile_world, log_warnings
 from mpmserver.process.parent import Parent
 from mpmserver.process.programs import end_programs
 from mpmserver.process.titles import title_master
+from mpmserver.records import dataclass, field
 
 
 class StartError(Exception):
@@ -203,6 +203,7 @@ def serve(parts: Parts, command: Command) -> int:
     forge = parts.generation.forge
     title_master(command.name, command.file, parts.loaded.mpm.name)
     allow_many()
+    forge.world.expect_requests()
     share_memory()
     if command.one_process:
         return _serve_alone(parts)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
-from dataclasses import dataclass
 
 from mpmserver.config.build import Configuration
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.unixd import group_id, user_id
+from mpmserver.records import dataclass
 
 DEFAULT_ID = "#-1"
 """Apache's default: an account that nobody has, so that a child of root without User can't start."""

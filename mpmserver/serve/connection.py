@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mpmserver.core.body import StreamBroken
 from mpmserver.core.exchange import Exchange, Peer
@@ -32,7 +32,7 @@ from mpmserver.core.preface import Preface, Refused
 from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines
+from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines, whole_head
 from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
@@ -52,6 +52,8 @@ READ_SIZE = 16384
 """Bytes taken at once of what may be heads. Above 64 KiB the allocator would tidy up behind each of them."""
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 2.0
+_NO_BUFFER = cast("bytearray", b"")
+"""What is shared by all idle connections: nobody can add anything to it."""
 TURN = 32
 """So many pipelined requests are answered in a row, then the connection queues behind the others."""
 
@@ -63,8 +65,8 @@ class Connection:
     """See the module's docstring."""
 
     __slots__ = (
-        "_logged", "_prefaces", "buffer", "fd", "head_deadline", "hosts", "logged_out", "parting", "peer", "received",
-        "renewed", "shelf", "transport", "worker", "world",
+        "_prefaces", "buffer", "fd", "head_deadline", "hosts", "parting", "peer", "received", "renewed", "shelf",
+        "transport", "worker", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, transport: Transport, listener: Any, peer: Peer, worker: WorkerSlot) -> None:
@@ -81,12 +83,10 @@ class Connection:
         """The client has said that nothing follows the request that was answered last."""
         self.renewed = 0.0
         """When it was answered last while it stayed parked (the parking lot's clock)."""
-        self.buffer = bytearray()
+        self.buffer = _NO_BUFFER
+        """Bytes that were received and not used yet; there are none while the connection is idle."""
         self.received = 0
-        self._logged = 0
-        """How many of the received bytes belong to requests that have been logged (%I)."""
-        self.logged_out = 0
-        """The same of the bytes sent (%O)."""
+        """How many bytes have come since the last request that was logged (%I); those in the buffer are among them."""
         self.head_deadline: HeadDeadline | None = None
         self._prefaces: list[Preface] | None = None
         """What must come before the first request; None where nothing must, or has come."""
@@ -132,22 +132,22 @@ class Connection:
             return Outcome.CLOSED
         request = None
         shelf = self.shelf
-        if shelf is not None and moment is not None:
-            kept = shelf.heads.get(data)
-            if kept is not None:
-                step = recalled(self, kept, data, moment)
-                if step is not None:
-                    shelf.recall.hits += 1
-                    return step
-            elif shelf.resources:
-                found = recalled_resource(self, shelf, data, moment)
-                if isinstance(found, Request):
-                    request = found
-                elif found is not None:
-                    return found
+        if shelf is None or moment is None:
+            if self._prefaces is None:
+                request = whole_head(data, self.hosts.default.head_limits)
+        elif (kept := shelf.heads.get(data)) is not None:
+            step = recalled(self, kept, data, moment)
+            if step is not None:
+                shelf.recall.hits += 1
+                return step
+        else:
+            found = recalled_resource(self, shelf, data, moment)
+            if isinstance(found, Request):
+                request = found
+            elif found is not None:
+                return found
         self.received += len(data)
-        if request is None:
-            self.buffer += data
+        self.buffer = bytearray(data) if request is None else bytearray()
         self.worker.busy(READING)
         return self.serve(request, data)
 
@@ -208,6 +208,7 @@ class Connection:
                     return await self._leave()
                 request = None
                 if not self.buffer:
+                    self.buffer = _NO_BUFFER
                     self.worker.busy(KEEPALIVE)
                     return Outcome.IDLE
         except (OSError, TimedOut):
@@ -315,6 +316,7 @@ class Connection:
         last = await deliverable(await fail(x, error))
         self.buffer.clear()
         await self._finish(x, last, started)
+        x.release()
         return False
 
     def _log(self, last: Exchange, started: int | None = None) -> None:
@@ -323,10 +325,9 @@ class Connection:
         self.worker.busy(LOGGING)
         elapsed = (time.perf_counter_ns() - started) // 1000 if started is not None else 0
         first.notes["duration"] = elapsed
-        used = self.received - len(self.buffer)
-        first.bytes_in, self._logged = used - self._logged, used
-        sent = self.transport.sent
-        out, self.logged_out = sent - self.logged_out, sent
+        left = len(self.buffer)
+        first.bytes_in, self.received = self.received - left, left
+        out, self.transport.sent = self.transport.sent, 0
         end = _end_of_chain(last)
         first.last, end.bytes_out = end, out
         first.request.headers.asked = None  # what the log asks for decides nothing

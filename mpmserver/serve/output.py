@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Response, Stream
+from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Piece, Response, Stream
 from mpmserver.core.names import server_product
+from mpmserver.core.recall.behind import file_behind
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
 from mpmserver.http.dates import http_date
 from mpmserver.http.status import NO_BODY, status_line
@@ -24,6 +26,7 @@ from mpmserver.serve.persistence import persistence
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.net.transport import Transport
     from mpmserver.serve.connection import Connection
 
 SMALL_FILE: Final = 1 << 16
@@ -86,20 +89,11 @@ class Sender:
     async def _send_file(self, body: Body, pieces: list[bytes]) -> None:
         """Have the kernel send what a file holds."""
         assert isinstance(body, OpenFile)
-        transport = self.connection.transport
+        memo = self.x.memo
         self.x.sent_body += body.length  # all of it, also where the client leaves, as Apache counts for %b
-        for piece in body.pieces:
-            if isinstance(piece, bytes):
-                pieces.append(piece)
-                continue
-            if pieces:
-                await transport.send(pieces, self.seconds, more=True)
-            pieces = []
-            offset, count = piece
-            if await transport.sendfile(body.fd, offset, count, self.seconds) < count:
-                raise ConnectionAbortedError("the file became shorter while it was sent")
-        if pieces:
-            await transport.send(pieces, self.seconds)
+        if memo is not None and pieces and body.length > SMALL_FILE:
+            memo.head, memo.behind = pieces[0], file_behind(memo.looks, body)
+        await send_pieces(self.connection.transport, body.fd, (*pieces, *body.pieces), self.seconds)
 
     async def _send_stream(self, body: Stream) -> None:
         """Send a body that is produced meanwhile."""
@@ -158,6 +152,34 @@ class Sender:
         if "track-first-byte" in x.notes:
             x.first.notes["first-byte"] = int((time.time() - x.first.request_time) * 1_000_000)
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+async def send_pieces(transport: Transport, fd: int, pieces: Iterable[Piece], seconds: float) -> None:
+    """Send bytes, and (offset, count) of a file, in their order. Raises OSError also where the file became shorter."""
+    ahead: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            ahead.append(piece)
+            continue
+        if ahead:
+            await transport.send(ahead, seconds, more=True)
+            ahead = []
+        offset, count = piece
+        if await transport.sendfile(fd, offset, count, seconds) < count:
+            raise ConnectionAbortedError("the file became shorter while it was sent")
+    if ahead:
+        await transport.send(ahead, seconds)
+
+
+def after(pieces: Iterable[Piece], sent: int) -> list[Piece]:
+    """What of `pieces` is left when their first `sent` bytes are gone."""
+    left: list[Piece] = []
+    for piece in pieces:
+        size = len(piece) if isinstance(piece, bytes) else piece[1]
+        if sent < size:
+            left.append(piece[sent:] if isinstance(piece, bytes) else (piece[0] + sent, size - sent))
+        sent = max(0, sent - size)
+    return left
 
 
 def _contents(body: OpenFile, may_wait: bool) -> list[bytes] | None:

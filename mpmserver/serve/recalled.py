@@ -6,17 +6,24 @@ take all at once a coroutine does the rest.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import whole_head
 from mpmserver.net.waits import TimedOut
 from mpmserver.serve.outcome import CLOSED, IDLE, Outcome
+from mpmserver.serve.output import after, send_pieces
 
 if TYPE_CHECKING:
+    from mpmserver.core.body import Piece
+    from mpmserver.core.recall.behind import FileBehind
     from mpmserver.core.recall.memory import Shelf
     from mpmserver.core.recall.moment import Moment
-    from mpmserver.core.recall.record import Kept
+    from mpmserver.core.recall.record import Kept, Record
+    from mpmserver.http.gist import Fields
     from mpmserver.http.request import Request
     from mpmserver.serve.connection import Connection, Step
 
@@ -31,6 +38,8 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     if peer.keepalives >= record.most or peer.notes:
         return None  # what is known of this connection alone may show
     payload = record.payload if record.left_at is None else record.counted(peer.keepalives)
+    if record.behind is not None:
+        return _with_file(connection, kept, record.behind, payload, len(data), moment, started)
     try:
         sent = connection.transport.send_now(payload)
     except OSError:
@@ -42,7 +51,7 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
         moment.micros = (perf_counter_ns() - started) // 1000
     if sent != len(payload):
         return _send_rest(connection, kept, payload[sent:], moment.copy())
-    connection.logged_out += sent
+    connection.transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)
 
@@ -54,8 +63,54 @@ async def _send_rest(connection: Connection, kept: Kept, rest: bytes, moment: Mo
         await transport.send([rest], kept[0].timeout)
     except (OSError, TimedOut):
         moment.aborted, moment.keep_alive = True, False
-    moment.bytes_out = transport.sent - connection.logged_out
-    connection.logged_out = transport.sent
+    moment.bytes_out, transport.sent = transport.sent, 0
+    return _account(connection, kept, moment)
+
+
+def _with_file(
+    connection: Connection, kept: Kept, behind: FileBehind, head: bytes, size: int, moment: Moment, started: int
+) -> Step | None:
+    """Send a remembered head and the file behind it to a request of `size` bytes; None where nothing has been sent."""
+    record = kept[0]
+    fd = behind.open()
+    if fd < 0:
+        record.shelf.recall.forget(record)
+        return None
+    span = behind.span
+    try:
+        sent = connection.transport.sendfile_now(head, fd, *span) if span is not None else 0
+    except OSError:
+        os.close(fd)
+        return None
+    record.used = True
+    moment.bytes_in = size
+    moment.keep_alive = record.keep
+    if span is None or sent != len(head) + span[1]:
+        rest = after((head, *behind.pieces), sent)
+        return _send_rest_of_file(connection, kept, fd, rest, moment.copy(), started)
+    os.close(fd)
+    if started:
+        moment.micros = (perf_counter_ns() - started) // 1000
+    connection.transport.sent = 0
+    moment.bytes_out = sent
+    return _account(connection, kept, moment)
+
+
+async def _send_rest_of_file(
+    connection: Connection, kept: Kept, fd: int, pieces: Sequence[Piece], moment: Moment, started: int
+) -> Outcome:
+    """Go on with a file, for as long as it takes, and close it; `moment` is this answer's own."""
+    transport, worker, record = connection.transport, connection.worker, kept[0]
+    worker.request(connection.peer.address, record.vhost, record.request_line)
+    try:
+        await send_pieces(transport, fd, pieces, record.timeout)
+    except (OSError, TimedOut):
+        moment.aborted, moment.keep_alive = True, False
+    finally:
+        os.close(fd)
+    if started:
+        moment.micros = (perf_counter_ns() - started) // 1000
+    moment.bytes_out, transport.sent = transport.sent, 0
     return _account(connection, kept, moment)
 
 
@@ -78,14 +133,32 @@ def _account(connection: Connection, kept: Kept, moment: Moment) -> Outcome:
 
 def recalled_resource(connection: Connection, shelf: Shelf, data: bytes, moment: Moment) -> Step | Request | None:
     """Answer a head that is not known itself, if its resource is; else the request, where there is a whole one."""
-    request = whole_head(data, connection.hosts.default.head_limits)
-    record = None if request is None else shelf.resource(request)
-    if request is None or record is None:
+    limits = connection.hosts.default.head_limits
+    record = shelf.by_gist(data, limits)
+    if record is not None:
+        step = _recalled(connection, record, record.recollection.find(data), data, moment)
+        if step is not None:
+            return step
+    request = whole_head(data, limits)
+    if request is None or request.framing is not NO_BODY or request.expect_continue:
+        return request  # a body may follow, and whoever takes it off the connection is not here
+    record = shelf.resource(request)
+    if record is None:
         return request
-    kept = (record, record.recollection.lines(request.headers))
-    step = recalled(connection, kept, data, moment)
+    step = _recalled(connection, record, request.headers.joined, data, moment)
     if step is None:
         return request
-    shelf.recall.resource_hits += 1
-    shelf.add_head(kept, data)
+    shelf.recall.add_gist(record, data)
+    return step
+
+
+def _recalled(connection: Connection, record: Record, fields: Fields, data: bytes, moment: Moment) -> Step | None:
+    """Answer a head of a resource; `fields` are at least those that the log shows. It is kept if it comes again."""
+    kept = (record, record.recollection.lines(fields))
+    step = recalled(connection, kept, data, moment)
+    if step is not None:
+        recall = record.shelf.recall
+        recall.resource_hits += 1
+        if recall.comes_again(hash(data)):
+            recall.add_head(kept, data)
     return step

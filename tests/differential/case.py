@@ -23,7 +23,8 @@ class Item:
     """One connection of a case: the parts to send (waiting for an answer in between) and the methods they hold.
 
     ``keys_only`` compares of each body line only what stands before its first colon. ``streamed`` takes a body sent
-    chunked and one with a length as equal: for a script's output, Apache's choice is a race with the script.
+    chunked and one with a length as equal: for a script's output, Apache's choice is a race with the script. ``plain``
+    is one request, not written byte by byte, on a connection on which nothing more is expected.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Item:
     half_close: bool = False
     keys_only: bool = False
     streamed: bool = False
+    plain: bool = False
 
     @property
     def asked(self) -> str:
@@ -177,7 +179,7 @@ def _plain_items(block: _Block) -> Iterator[Item]:
             label = " ".join([method, _short(target)] + ([version] if version != "HTTP/1.1" else []))
             label += "".join(f" [{_short(text)}]" for text in varied)
             part = _serialize(method, target, version, sent, body, chunked)
-            yield Item(label, (part,), (method,), keys_only=keys_only)
+            yield Item(label, (part,), (method,), keys_only=keys_only, plain=True)
 
 
 def _short(text: str) -> str:

@@ -44,13 +44,14 @@ EITHER = " {or} "
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that differs: ``None`` where a server did not have it."""
+    """One field that differs: ``None`` where a server did not have it. ``how`` ours was found in memory, if so."""
 
     case: str
     request: str
     field: str
     apache: str | None
     ours: str | None
+    how: str = ""
 
 
 def differences(case: str, reference: Transcript, subject: Transcript) -> dict[str, list[Difference]]:

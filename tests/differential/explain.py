@@ -6,9 +6,11 @@ and a failure itself, so the list can only hold what is true.
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -53,12 +55,17 @@ class Entry:
 
 
 def load_entries(path: Path = EXPLAINED) -> list[Entry]:
-    """Read the list; ``ValueError`` for an entry without reason, field or cases."""
+    """Read the list; ``ValueError`` for an entry without reason, field or cases.
+
+    An entry that says ``recall`` is about what shows where Recall is on; where it is off there is no such entry.
+    """
     entries = []
     for number, raw in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], 1):
-        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "less", "reason", "sometimes"}
+        unknown = set(raw) - {"cases", "request", "field", "apache", "ours", "less", "reason", "sometimes", "recall"}
         if unknown or not raw.get("reason") or not raw.get("cases") or not raw.get("field"):
             raise ValueError(f"{path.name}: entry {number} needs cases, field and reason; unknown: {sorted(unknown)}")
+        if raw.get("recall") and os.environ.get("MPMSERVER_TEST_RECALL") == "off":
+            continue
         entries.append(
             Entry(
                 tuple(raw["cases"]), raw.get("request", ""), raw["field"],
@@ -79,8 +86,8 @@ class Verdict:
     explained: int
     unexplained: tuple[Difference, ...]
     stale: tuple[Entry, ...]
-    hits: int = 0
-    """How many of the answers compared came from memory."""
+    hits: Counter[str] = field(default_factory=Counter)
+    """How many of the answers compared came from memory, by what they were found by."""
 
     @property
     def good(self) -> bool:

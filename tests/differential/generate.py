@@ -12,7 +12,7 @@ from tests.differential.__main__ import describe
 from tests.differential.case import CASES
 from tests.differential.compare import Difference
 from tests.differential.generated import authorization, expressions, rewrite
-from tests.differential.generated.batch import differing
+from tests.differential.generated.batch import Way, differing
 from tests.differential.generated.sample import Kind, Sample, draw
 from tests.differential.generated.shrink import keep, shrunk
 
@@ -27,24 +27,29 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mpm", default="event", choices=["prefork", "worker", "event", "reactor"])
     parser.add_argument("--apache-only", action="store_true", help="Apache against itself: tests the generator")
+    parser.add_argument("--recalled", action="store_true", help="compare answers from memory, too")
     parser.add_argument("--shrink", type=int, default=3, metavar="N", help="how many samples are shrunk and kept")
     parser.add_argument("--keep", type=Path, default=CASES, metavar="FOLDER", help="where: as cases found_...")
     options = parser.parse_args(arguments)
-    subject = "apache" if options.apache_only else "mpmserver"
+    if options.recalled and options.apache_only:
+        parser.error("Apache remembers no answers")
+    way = Way(options.mpm, "apache" if options.apache_only else "mpmserver", options.recalled)
     failed = False
     for name in options.kind or sorted(KINDS):
         kind = KINDS[name]
         samples = draw(kind, options.samples, options.seed)
-        results = differing(kind, samples, options.mpm, subject)
+        results = differing(kind, samples, way)
         wrong = [(sample, found) for sample, found in zip(samples, results, strict=True) if found]
         print(f"{name}: {len(samples)} samples of seed {options.seed}, {len(wrong)} differ")
         failed = failed or bool(wrong)
         seen: set[Sample] = set()
         for sample, found in wrong[: options.shrink]:
-            small, reason = shrunk(kind, sample, found, options.mpm, subject)
+            small, reason = shrunk(kind, sample, found, way)
             if small not in seen:
                 seen.add(small)
                 tell(kind, small, reason, keep(kind, small, f"# Drawn with seed {options.seed}.\n", options.keep))
+    if options.recalled:
+        print("answers from memory: " + ", ".join(f"{count} found {how}" for how, count in way.hits.items()))
     return int(failed)
 
 

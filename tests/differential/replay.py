@@ -8,13 +8,13 @@ where counting lines would race with the server's writing them.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.differential import digest
 from tests.differential.case import HOST_NAME, Case, Item
-from tests.differential.recalled import ROUNDS, Rounds
 from tests.live_server import MODULES, Live, LiveApache, LiveServer, server_head
 from tests.wire_client import Response, exchange, parse_responses
 
@@ -48,9 +48,8 @@ class Outcome:
     responses: list[Response] = field(default_factory=list)
     rest: bytes = b""
     ended: str = NOT_TRIED
+    seconds: float = 0.0
     logs: dict[str, list[str]] = field(default_factory=dict)
-    hits: int = 0
-    """How many of the answers came from memory, where that is asked (`recalled.py`)."""
 
 
 @dataclass(slots=True)
@@ -67,46 +66,23 @@ class Transcript:
     parent: int = 0
     parent_errors: list[str] = field(default_factory=list)
     other_errors: list[str] = field(default_factory=list)
-    extra_ports: set[int] = field(default_factory=set)
-    """Those of the clients of extra rounds."""
     failure: str = ""
 
 
-def run(
-    server: str,
-    case: Case,
-    mpm: str,
-    port: int,
-    tree: Path,
-    folder: Path,
-    sent: Transcript | None,
-    rounds: Rounds | None = None,
-) -> Transcript:
-    """Replay ``case``; ``sent`` is the other server's transcript, whose very bytes are sent again.
-
-    ``rounds``: what this server is asked before.
-    """
+def run(server: str, case: Case, mpm: str, port: int, tree: Path, folder: Path, sent: Transcript | None) -> Transcript:
+    """Replay ``case``; ``sent`` is the other server's transcript, whose very bytes are sent again."""
     folder.mkdir()
     mpm = APACHE_MPM.get(mpm, mpm) if server == "apache" else mpm
     outcomes = [Outcome(item) for item in case.items]
     transcript = Transcript(server, outcomes, folder)
-    text, environment = configuration(case, mpm, port, tree, folder), {}
-    if rounds is not None:
-        text, environment = text + rounds.configuration(mpm), rounds.environment()
-    live = SERVERS[server](text, whole=True, mpm=mpm, root=folder, port=port, environment=environment)
+    live = SERVERS[server](configuration(case, mpm, port, tree, folder), whole=True, mpm=mpm, root=folder, port=port)
     try:
         with live:
             transcript.parent = live.pid
-            if rounds is not None and sent is not None:
-                transcript.extra_ports = _ask_before(live, case.name, rounds, sent.outcomes)
-            _replay(live, outcomes, sent, set(transcript.extra_ports))
+            _replay(live, outcomes, sent)
     except AssertionError as error:
         transcript.failure = str(error)
-    _sort_logs(live, transcript)
-    if rounds is not None:
-        hits = rounds.hits()
-        for outcome in outcomes:
-            outcome.hits = hits[outcome.port]
+    sort_logs(live, transcript)
     return transcript
 
 
@@ -121,21 +97,9 @@ def configuration(case: Case, mpm: str, port: int, tree: Path, folder: Path) -> 
     return head + re.sub(r"\$\{(ROOT|PORT|LOGS)\}", lambda match: words[match[1]], case.config)
 
 
-def _ask_before(live: Live, case: str, rounds: Rounds, earlier: Sequence[Outcome]) -> set[int]:
-    """Ask in extra rounds what was asked of the other server; the ports of their clients."""
-    used: set[int] = set()
-    rounds.wait()
-    for number in range(ROUNDS):
-        for outcome in earlier:
-            parts = rounds.parts(case, outcome.item, outcome.sent, number)
-            if parts is not None and outcome.ended == "closed":
-                _send(live, Outcome(outcome.item, parts), used)
-    return used
-
-
-def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None, used: set[int]) -> None:
-    """Ask, each time with another port than those ``used``, which grow."""
+def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None) -> None:
     values = {b"port": str(live.port).encode()}
+    used: set[int] = set()
     unanswered = 0
     for index, outcome in enumerate(outcomes):
         values[b"item"] = b"item-%d" % index
@@ -145,12 +109,13 @@ def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None,
         else:
             outcome.sent = tuple(_fill(part, values) for part in outcome.item.parts)
         if unanswered < PATIENCE:
-            _send(live, outcome, used)
+            send(live, outcome, used)
             unanswered += outcome.ended == "timeout"
             _remember(outcome, values)
 
 
-def _send(live: Live, outcome: Outcome, used: set[int]) -> None:
+def send(live: Live, outcome: Outcome, used: set[int]) -> None:
+    """Ask what `outcome` says, from another port than those ``used``, which grow, and put the answers into it."""
     while True:
         connection = live.connect(ANSWER_SECONDS)
         outcome.port = connection.getsockname()[1]
@@ -158,10 +123,13 @@ def _send(live: Live, outcome: Outcome, used: set[int]) -> None:
             break
         connection.close()
     used.add(outcome.port)
+    item, began = outcome.item, time.monotonic()
     with connection:
-        item = outcome.item
-        received = exchange(connection, outcome.sent, ANSWER_SECONDS, half_close=item.half_close, methods=item.methods)
-    outcome.ended = received.ended
+        received = exchange(
+            connection, outcome.sent, ANSWER_SECONDS,
+            half_close=item.half_close, methods=item.methods, take_leave=item.plain,
+        )  # fmt: skip
+    outcome.ended, outcome.seconds = received.ended, time.monotonic() - began
     outcome.responses, outcome.rest = parse_responses(received.received, outcome.item.methods)
 
 
@@ -180,7 +148,8 @@ def _remember(outcome: Outcome, values: dict[bytes, bytes]) -> None:
             values[b"challenge"] = value.encode("latin-1")
 
 
-def _sort_logs(live: Live, transcript: Transcript) -> None:
+def sort_logs(live: Live, transcript: Transcript) -> None:
+    """Give each line of the logs to the connection that it names."""
     by_port = {str(outcome.port): outcome for outcome in transcript.outcomes if outcome.port}
     by_port |= {f"item-{index}": outcome for index, outcome in enumerate(transcript.outcomes)}
     for path in sorted(live.root.joinpath("logs").glob("*.log")):
@@ -200,8 +169,6 @@ def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) 
         return
     text = f"[{match['module']}:{match['level']}] {match['os'] or ''}{match['text']}"
     if match["level"].startswith("trace") and match["module"] not in TRACED and not NUMBERED.search(text):
-        return
-    if match["port"] and int(match["port"]) in transcript.extra_ports:
         return
     if owner := by_port.get(match["port"] or ""):
         owner.logs.setdefault("error", []).append(text)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.differential.case import Case
 from tests.differential.compare import Difference, differences
 from tests.differential.explain import Entry, Verdict, judge
-from tests.differential.recalled import SETTLED, Rounds
+from tests.differential.recalled import Recalled, compare_recalled
 from tests.differential.replay import run
 from tests.differential.tree import lay_out
 from tests.live_server import free_port
@@ -27,28 +27,28 @@ class Result:
     """One comparison of a case: its differences by request, see ``compare.differences``, and how many were hits."""
 
     differences: dict[str, list[Difference]]
-    hits: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
 
 
-def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry], recalled: str = "") -> Verdict:
+def run_case(case: Case, mpm: str, subject: str, entries: Sequence[Entry], *, recalled: bool = False) -> Verdict:
     """Compare Apache with ``subject`` (``mpmserver``, or ``apache`` to test the harness itself) on one case.
 
-    ``recalled``: one of ``recalled.STYLES``, where answers from memory are to be compared.
+    ``recalled``: answers from memory are compared, too.
 
     What differs must differ twice: on a machine that has much to do Apache compared with itself differs, too, in one of
     some thousand requests (a script that is slow, a client that is late).
     """
     weights = {item.label: len(item.methods) for item in case.items}
-    found = found_in(case, mpm, subject, recalled)
+    found = found_in(case, mpm, subject, recalled=recalled)
     verdict = judge(case.name, weights, found.differences, entries)
     if not verdict.good:
-        again = found_in(case, mpm, subject, recalled)
+        again = found_in(case, mpm, subject, recalled=recalled)
         both = {label: each if found.differences.get(label) else [] for label, each in again.differences.items()}
         verdict = judge(case.name, weights, both, entries)
     return replace(verdict, hits=found.hits)
 
 
-def found_in(case: Case, mpm: str, subject: str, recalled: str = "") -> Result:
+def found_in(case: Case, mpm: str, subject: str, *, recalled: bool = False) -> Result:
     """One comparison, with a tree of its own."""
     folder = Path(tempfile.mkdtemp(prefix="mpmserver-diff-"))
     try:
@@ -59,13 +59,18 @@ def found_in(case: Case, mpm: str, subject: str, recalled: str = "") -> Result:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _found(case: Case, mpm: str, subject: str, folder: Path, recalled: str) -> Result:
-    rounds = Rounds(recalled, time.time() + SETTLED, folder) if recalled else None
+def _found(case: Case, mpm: str, subject: str, folder: Path, recalled: bool) -> Result:
+    tree = folder / "tree"
+    third = Recalled({})
     for attempt in range(1, TRIES + 1):
-        port, tree = free_port(), folder / "tree"
+        port = free_port()
         reference = run("apache", case, mpm, port, tree, folder / f"apache-{attempt}", None)
-        second = run(subject, case, mpm, port, tree, folder / f"subject-{attempt}", reference, rounds)
-        if PORT_TAKEN not in reference.failure + second.failure:
+        second = run(subject, case, mpm, port, tree, folder / f"subject-{attempt}", reference)
+        if recalled and not reference.failure:
+            third = compare_recalled(case, mpm, tree, folder / f"recalled-{attempt}", port, reference)
+        if PORT_TAKEN not in reference.failure + second.failure + third.failure:
             break
-    hits = sum(outcome.hits for outcome in second.outcomes)
-    return Result(differences(case.name, reference, second), hits)
+    found = differences(case.name, reference, second)
+    for label, items in third.differences.items():
+        found[label] += items
+    return Result(found, third.hits)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import select
 import socket
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.differential import runner
+from tests.differential import recalled, runner
+from tests.differential.__main__ import tell_hits
 from tests.differential.case import Case, CaseError, load_case, unescape
 from tests.differential.compare import WHOLE_CASE, Difference, differences
-from tests.differential.explain import Entry, judge
+from tests.differential.explain import Entry, Verdict, judge
 from tests.differential.module_names import module_of
 from tests.differential.replay import ERROR_LINE, Outcome, Transcript, _sort_error
 from tests.wire_client import Response, exchange, parse_responses
@@ -93,6 +95,46 @@ def test_a_part_waits_for_the_end_of_an_answer() -> None:
         serving.result()
     assert seen == [b"one", b"nothing", b"two", b""]
     assert received.ended == "closed"
+
+
+@pytest.mark.parametrize(("head", "left"), [(b"Content-Length: 2", True), (b"Connection: close", False)])
+def test_who_takes_leave_does_so_behind_an_answer_that_ends_by_itself(head: bytes, left: bool) -> None:
+    ours, theirs = socket.socketpair()
+    seen: list[bytes] = []
+
+    def serve() -> None:
+        with theirs:
+            seen.append(theirs.recv(100))
+            theirs.sendall(b"HTTP/1.1 200 OK\r\n%b\r\n\r\nhi" % head)
+            seen.append(theirs.recv(100) if select.select([theirs], [], [], 0.3)[0] else b"nothing")
+
+    with ours, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve)
+        received = exchange(ours, (b"one",), take_leave=True)
+        serving.result()
+    assert seen == [b"one", b"" if left else b"nothing"]
+    assert received.ended == "closed"
+    assert received.received.endswith(b"hi")
+
+
+def test_a_server_that_is_to_remember_says_nothing() -> None:
+    text = "LogLevel debug\n<Directory />\n  loglevel rewrite:trace8 info\n</Directory>\nErrorLog x\n"
+    quiet = "LogLevel emerg\n<Directory />\n  LogLevel emerg\n</Directory>\nErrorLog x\n\nLogLevel emerg\n"
+    assert recalled.quiet(text) == quiet
+
+
+def test_other_fields_are_not_those_that_there_are() -> None:
+    sent = b"GET / HTTP/1.1\r\nUSER-AGENT: x\r\n\r\n"
+    assert recalled.other_fields(sent, 1) == (
+        b"GET / HTTP/1.1\r\nUSER-AGENT: x\r\nX-Round: 1\r\nReferer: of-round/1\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(("hits", "good"), [((5, 5), True), ((5, 4), False), ((0, 9), False)])
+def test_there_have_to_be_enough_answers_from_memory(hits: tuple[int, int], good: bool) -> None:
+    found = Counter({recalled.BY_RESOURCE: hits[0], recalled.BY_HEAD: hits[1]})
+    verdicts = [Verdict("c", 1, 1, 0, (), (), found), Verdict("d", 1, 1, 0, (), ())]
+    assert tell_hits(verdicts, 5) is good
 
 
 def test_responses_are_parsed_as_they_stand() -> None:
@@ -216,7 +258,7 @@ def test_what_differs_must_differ_twice(
     case = a_case(tmp_path, "GET / || /x\n")
     runs = iter([first, second])
 
-    def found_in(*_: object) -> runner.Result:
+    def found_in(*_: object, **_options: object) -> runner.Result:
         differing = next(runs)
         return runner.Result(
             {

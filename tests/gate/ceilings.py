@@ -28,10 +28,10 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "recalled": Cost(8, 295),
         "recalled, with a look at the files": Cost(14.5, 500),
         "recalled by its resource": Cost(41, 1_270),
-        "file": Cost(126, 4_200),
-        ".htaccess at four levels": Cost(255, 8_100),
-        "redirect": Cost(180, 5_550),
-        "not found": Cost(144, 4_250),
+        "file": Cost(118, 3_900),
+        ".htaccess at four levels": Cost(234, 7_500),
+        "redirect": Cost(147, 4_810),
+        "not found": Cost(127, 3_910),
     },
 }
 

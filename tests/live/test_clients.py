@@ -135,6 +135,6 @@ def test_http_10_with_and_without_keep_alive(server: LiveServer) -> None:
     assert [response.body for response in responses] == [SMALL] * 4
     assert [response.header("Connection") for response in responses] == ["Keep-Alive"] * 3 + ["close"]
     script = b"GET /cgi-bin/echo.sh HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
-    response = parse_responses(server.request(script), ("GET",))[0][0]
+    response = parse_responses(server.request(script + plain), ("GET",))[0][0]
     assert response.header("Transfer-Encoding") is None
     assert response.body == b""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 
 from tests.live_server import HOST, LiveServer
@@ -39,6 +40,8 @@ SetHandler server-status
 """
 PAUSE = 2.6
 CLIENTS = 3
+BREATH = 0.002
+"""A client's pause behind an answer: who never pauses only takes the processor from those who answer."""
 
 
 @dataclass
@@ -116,15 +119,24 @@ class Watched:
     answers: int = 0
     over: bool = False
 
-    def ask(self) -> None:
-        """One client: over and over until all is over."""
+    def ask(self, anew: bool, apart: bool) -> None:
+        """One client: over and over until all is over; `anew`: never for the same, so that nothing of it is remembered.
+
+        What such requests have in common is the way to their folder, and that is remembered. `apart`: each on a
+        connection of its own, which may come when a loop has heard of changes and is about to accept.
+        """
         client = HTTPConnection(HOST, self.server.port, timeout=10)
-        while not self.over:
+        for number in count():
+            if self.over:
+                break
             least, least_header = self.page.done, self.header.done
-            client.request("GET", "/site/page.txt")
+            client.request("GET", f"/site/page.txt?{number}" if anew else "/site/page.txt")
             response = client.getresponse()
             body = response.read()
             self.answers += 1
+            if apart:
+                client.close()  # the next request opens another
+            time.sleep(BREATH)
             if response.status == 404 and self.page.may_be_missing:
                 continue
             version = int(body) if response.status == 200 else -response.status
@@ -149,7 +161,10 @@ class Watched:
 def test_no_answer_is_from_the_past() -> None:
     with ExitStack() as stack:
         watched = [_start(stack, mpm, extra) for mpm, extra in PAIRINGS]
-        threads = [threading.Thread(target=each.ask) for each in watched for _client in range(CLIENTS)]
+        threads = [
+            threading.Thread(target=each.ask, args=(client == 0, client == 1))
+            for each in watched for client in range(CLIENTS)
+        ]
         threads += [threading.Thread(target=each.change) for each in watched]
         for thread in threads:
             thread.start()

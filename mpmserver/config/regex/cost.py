@@ -15,11 +15,11 @@ character could give another answer than reading its octets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
 from mpmserver.config.charclass import ALL_OCTETS
+from mpmserver.records import dataclass
 
 HIGH = ALL_OCTETS ^ ((1 << 128) - 1)
 _ACCEPT_BIT = 1 << 256

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.regex.engine import Engine, LimitExceeded, Spans, load
 from mpmserver.config.regex.policy import RegexPolicy
 from mpmserver.config.regex.types import RegexMatch
+from mpmserver.records import dataclass
 
 Coding = tuple[str, str]
 """How text stands for octets: encoding and error handler."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from mpmserver.records import dataclass
 
 APACHE_OPTIONS = frozenset("sD")
 """RegexDefaultOptions' default: DOTALL and DOLLAR_ENDONLY."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mpmserver.config.bracket import read_bracket, read_code
 from mpmserver.config.charclass import character, members, octets, type_ranges
@@ -32,6 +31,7 @@ from mpmserver.config.regex.items import (
     Item,
 )
 from mpmserver.config.regex.scanner import Scanner
+from mpmserver.records import dataclass
 
 MAX_REPEAT = 65535
 MAX_NESTING = 100

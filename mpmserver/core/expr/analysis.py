@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.regex import Regex, RegexPolicy, compile_pcre
@@ -24,6 +23,7 @@ from mpmserver.core.expr.tree import (
     Variable,
     Word,
 )
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ of the request's fields that a condition looked at go into Vary.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mpmserver.core.expr.analysis import Traits
 from mpmserver.core.expr.run import Captures, Key, Pending, Run, Unanswered
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin

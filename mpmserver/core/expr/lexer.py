@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from mpmserver.config.errors import ConfigError
+from mpmserver.records import dataclass
 
 END: Final = "$end"
 UNTERMINATED = "Unterminated string or variable"

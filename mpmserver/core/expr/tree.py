@@ -6,10 +6,10 @@ is what was made of its constant argument when the expression was parsed (a netw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from mpmserver.config.regex import Regex
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ Of a directory a look keeps who it is and who may use it, not its times: what is
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from operator import attrgetter
 from stat import S_ISDIR
 from typing import Final, Protocol
 
@@ -20,6 +22,12 @@ Checks = tuple[Check, ...]
 
 RESTLESS: Final = 2_000_000_000
 """For so many nanoseconds behind a change another one may leave the same times, and a file's tag is a weak one."""
+_of_directory: Callable[[os.stat_result], Signature] = attrgetter("st_dev", "st_ino", "st_mode", "st_uid", "st_gid")
+_of_other: Callable[[os.stat_result], Signature] = attrgetter(
+    "st_dev", "st_ino", "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+_DIRECTORY_SIZE: Final = 5
+"""How many numbers there are in a directory's signature."""
 _stat = os.stat
 _lstat = os.lstat
 
@@ -106,21 +114,24 @@ class Looks:
                 return status if isinstance(status, int) else signature(status)
         return None
 
+    def name_of(self, what: Signature) -> str | None:
+        """A path under which this thing was found; None where nobody has looked at it."""
+        for path, _, status in self.found:
+            if not isinstance(status, int) and signature(status) == what:
+                return path
+        return None
+
 
 def signature(status: os.stat_result) -> Signature:
     """What stays the same for as long as a thing on the disk is the same: five numbers of a directory, six of others.
 
     Device, inode and mode, then a directory's owner and group; of all else size, modification and change.
     """
-    if S_ISDIR(status.st_mode):
-        return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid)
-    return (
-        status.st_dev, status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
-    )  # fmt: skip
+    return _of_directory(status) if S_ISDIR(status.st_mode) else _of_other(status)
 
 
 def unchanged(checks: Checks) -> bool:
-    """Look at each again: whether all is as it was."""
+    """Look at each again: whether all is as it was. (What has become a directory, or was one, has another mode.)"""
     for path, follow, was in checks:
         try:
             status = _stat(path) if follow else _lstat(path)
@@ -128,6 +139,6 @@ def unchanged(checks: Checks) -> bool:
             if error.errno != was:
                 return False
             continue
-        if was.__class__ is int or signature(status) != was:
+        if isinstance(was, int) or (_of_directory if len(was) == _DIRECTORY_SIZE else _of_other)(status) != was:
             return False
     return True

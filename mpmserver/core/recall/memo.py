@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from mpmserver.core.recall.looks import Looks
 
 if TYPE_CHECKING:
+    from mpmserver.core.recall.behind import FileBehind
     from mpmserver.http.headers import Headers
 
 
 class Memo:
     """Kept by the first Exchange of a request that might be remembered."""
 
-    __slots__ = ("asked", "body", "expires_after", "head", "looks", "refused")
+    __slots__ = ("asked", "behind", "body", "expires_after", "head", "looks", "refused")
 
     def __init__(self, headers: Headers) -> None:
         self.looks = Looks()
@@ -22,6 +23,8 @@ class Memo:
         self.head: bytes | None = None
         """The head that was sent, and its body where that is in memory and all of it; the sender puts them here."""
         self.body: bytes | None = None
+        self.behind: FileBehind | None = None
+        """The file that was sent behind the head, where that is no body to be kept in memory."""
         self.expires_after: int | None = None
         """The seconds between the answer's Date and its Expires, where that is made of the time of the answer."""
         self.refused: str | None = None

@@ -1,9 +1,10 @@
 """What one process remembers: answers by the heads that they answer, bounded, and forgotten when they may be wrong.
 
 A connection asks its `Shelf`, which belongs to one local address (the answer may depend on it): first for the head as
-it came, byte by byte (level 1), then, with the head parsed, for the resource (level 2): the same request line, Host and
-wish to keep the connection, and the same values of all request fields that any hook asked for. What can't be said so
-is not remembered: a `Memo` follows each request that might be, and whatever happens there may refuse it.
+it came, byte by byte (level 1), then for the resource (level 2): the same request line, Host and wish to keep the
+connection, and the same values of all request fields that any hook asked for. A head's `gist` (`http/gist.py`) tells
+that where it has been told of another head with the same one; else the head is parsed. What can't be said so is not
+remembered: a `Memo` follows each request that might be, and whatever happens there may refuse it.
 
 Freshness is `freshness.py`'s: told by the kernel where one loop answers for the process (event, reactor), looked at
 with each hit elsewhere. Memory is bounded by RecallSize: who was not asked for since the last time round has to
@@ -17,7 +18,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from mpmserver.core.recall.freshness import Freshness, StatFreshness
 from mpmserver.core.recall.looks import unchanged
@@ -26,6 +28,7 @@ from mpmserver.core.recall.recollection import recollection
 from mpmserver.core.recall.record import Kept, Record, key_of
 from mpmserver.core.recall.watches import Watches
 from mpmserver.core.settings import CoreServer, Level
+from mpmserver.http.gist import sieve, within
 from mpmserver.http.headers import EVERYTHING
 
 if TYPE_CHECKING:
@@ -34,11 +37,10 @@ if TYPE_CHECKING:
     from mpmserver.core.recall.moment import Moment
     from mpmserver.core.scoreboard import ProcessSlot
     from mpmserver.core.site import Server, Site
+    from mpmserver.http.limits import HeadLimits
     from mpmserver.http.request import Request
 
 T = TypeVar("T")
-LARGEST: Final = 1 << 16
-"""Bytes of the largest body that is kept: beyond, sending costs more than finding out what to send."""
 STATUSES: Final = frozenset({200, 206, 301, 302, 303, 304, 307, 308, 403, 404, 410})
 ONCE: Final = "asked for once"
 """The reason for most: they may never be asked for again."""
@@ -47,16 +49,19 @@ MINUTE: Final = 60
 """Seconds until an .htaccess may have changed what was refused before."""
 MOST_HEADS: Final = 256
 """How many heads lead to one record byte by byte; others find it by level 2."""
+MOST_GISTS: Final = 64
+"""How many gists lead to one record beside them."""
 MOST_VARIANTS: Final = 32
 """How many answers of one resource are kept for different values of the fields that it depends on."""
 SHARED: Final = 4096
 """How many values are kept at hand that records may have in common."""
 SEEN: Final = 1 << 14
 """In how many bytes it is kept in mind what has come once: much is asked for once and never again."""
-RECORD_BYTES: Final = 2300
-"""What a record costs beside its payload (measured), and a head beside its own bytes."""
+RECORD_BYTES: Final = 2500
+"""What a record costs beside its payload (measured, with what the allocator rounds up), a head beside its own bytes."""
 KEPT_BYTES: Final = 500
-AUTO_BYTES: Final = 16 << 20
+AUTO_BYTES: Final = 7 << 20
+"""So a process of event with 128 threads stays below 40 MiB, its code included."""
 AUTO_TOTAL: Final = 256 << 20
 AUTO_LEAST: Final = 1 << 20
 
@@ -86,10 +91,21 @@ def size_of(configured: int | None, processes: int) -> int:
     return max(AUTO_LEAST, min(AUTO_BYTES, AUTO_TOTAL // max(1, processes)))
 
 
+class Gists(NamedTuple):
+    """What is known of plain heads with one request line."""
+
+    deciding: frozenset[str]
+    """All request fields that a hook has asked for in any of them, so those of `records` and perhaps more."""
+    sieve: Callable[[bytes], bytes]
+    """What gives the gist of a head for which those fields decide."""
+    records: dict[bytes, Record]
+    """By gist, what answers such a head."""
+
+
 class Shelf:
     """What is remembered for one local address."""
 
-    __slots__ = ("heads", "recall", "resources")
+    __slots__ = ("gists", "heads", "recall", "resources")
 
     def __init__(self, recall: Recall) -> None:
         self.recall = recall
@@ -97,6 +113,16 @@ class Shelf:
         """Level 1."""
         self.resources: dict[Any, tuple[Record, ...]] = {}
         """Level 2: by what every answer depends on, those that were made for different fields."""
+        self.gists: dict[bytes, Gists] = {}
+        """The short way to level 2, by request line."""
+
+    def by_gist(self, head: bytes, limits: HeadLimits) -> Record | None:
+        """Level 2: what answers a head, where one with its gist has been parsed; it may have to be looked at."""
+        known = self.gists.get(head[: head.find(b"\r")])
+        if known is None:
+            return None
+        record = known.records.get(known.sieve(head))
+        return record if record is not None and within(limits, head) else None
 
     def resource(self, request: Request) -> Record | None:
         """Level 2: what answers a request that has been parsed; it may have to be looked at."""
@@ -113,11 +139,6 @@ class Shelf:
             return False
         record.date(moment)
         return True
-
-    def add_head(self, kept: Kept, head: bytes) -> None:
-        """Let a head that was answered by level 2 be found by level 1 if it comes again."""
-        if self.recall.comes_again(hash(head)):
-            self.recall.add_head(kept, head)
 
 
 class Recall:
@@ -138,8 +159,10 @@ class Recall:
         """Requests that might have been answered so, and were not."""
         self.reasons: dict[str, int] = {}
         """Why answers were not remembered."""
-        self._revalidate = revalidate
-        self._owner = owner
+        self.revalidate = revalidate
+        """For how many seconds the kernel's word is taken."""
+        self.owner = owner
+        """The thread that hears of changes: the only one that may remember. None where any may."""
         self._lock = threading.Lock()
         self._shelves: dict[Any, Shelf] = {}
         self._records: deque[Record] = deque()
@@ -164,7 +187,7 @@ class Recall:
             return unchanged(record.checks)
         if now < record.valid_until:
             return True
-        record.valid_until = now + self._revalidate
+        record.valid_until = now + self.revalidate
         return unchanged(record.checks)
 
     # Remembering
@@ -192,7 +215,7 @@ class Recall:
         if memo.refused is not None:
             if last.plan.impure is not None and len(self._in_vain) < SEEN:
                 self._in_vain.add(hash(key_of(first.request)))
-        elif self._owner is not None and threading.get_ident() != self._owner:
+        elif self.owner is not None and threading.get_ident() != self.owner:
             memo.refuse("answered by another thread")
         else:
             self._weigh(memo, last)
@@ -208,8 +231,8 @@ class Recall:
     def _weigh(self, memo: Memo, last: Exchange) -> None:
         if last.status not in STATUSES:
             memo.refuse(f"status {last.status}")
-        elif memo.body is None:
-            memo.refuse("body is large or streamed")
+        elif memo.body is None and memo.behind is None:
+            memo.refuse("body is streamed")
         elif "send-error" in last.notes:
             memo.refuse("client left")
         elif not memo.looks.settled(int(last.request_time * 1e9)) or memo.looks.torn:
@@ -232,10 +255,11 @@ class Recall:
             return memo.refuse("Expires")
         if not self._guard(record, memo.looks):
             return memo.refuse(self.freshness.reason)
-        record.valid_until = first.request_time + self._revalidate
+        record.valid_until = first.request_time + self.revalidate
         record.head = head
         record.size = RECORD_BYTES + len(record.payload) + len(head) + len(request.request_line)
-        shelf.heads[head] = (record, log.lines(request.headers))
+        record.size += 0 if record.behind is None else record.behind.size
+        shelf.heads[head] = (record, log.lines(request.headers.joined))
         if EVERYTHING not in memo.asked:
             self._add_variant(shelf, record)
         self._records.append(record)
@@ -280,14 +304,40 @@ class Recall:
     def add_head(self, kept: Kept, head: bytes) -> None:
         """Have `head` answered by a record, byte by byte."""
         record = kept[0]
-        size = KEPT_BYTES + len(head)
+        if record.more_texts is not None and len(record.more_texts) >= MOST_HEADS:
+            return
         with self._lock:
-            heads = record.more_heads = record.more_heads or []
-            if record.size and len(heads) < MOST_HEADS and head not in record.shelf.heads:
-                heads.append(head)
-                record.size += size
-                self.size += size
+            if head not in record.shelf.heads and self._adds(record, head, MOST_HEADS):
                 record.shelf.heads[head] = kept
+
+    def add_gist(self, record: Record, head: bytes) -> None:
+        """Have all heads with the gist of `head`, which is plain and was parsed, answered by a record that answers it.
+
+        Only behind the second head with the same gist: where a field decides that is never the same, there is no third.
+        """
+        gists, line = record.shelf.gists, head[: head.find(b"\r")]
+        known = gists.get(line)
+        if known is None or not record.decided_by <= known.deciding:
+            deciding = record.decided_by if known is None else record.decided_by | known.deciding
+            known = Gists(deciding, sieve(deciding), {})  # who asks just now has those that belong together
+        gist = known.sieve(head)
+        if not self.comes_again(hash(gist)):
+            return
+        with self._lock:
+            if gist not in known.records and self._adds(record, gist, MOST_HEADS + MOST_GISTS):
+                known.records[gist] = record
+                gists[line] = known
+
+    def _adds(self, record: Record, text: bytes, most: int) -> bool:
+        """Count one more head or gist that leads to a record; False where that has enough of them, or is forgotten."""
+        texts = record.more_texts = record.more_texts or []
+        if not record.size or len(texts) >= most:
+            return False
+        texts.append(text)
+        size = KEPT_BYTES + len(text)
+        record.size += size
+        self.size += size
+        return True
 
     # Forgetting
 
@@ -301,8 +351,13 @@ class Recall:
         shelf = record.shelf
         if not record.size:
             return
-        for head in (record.head, *(record.more_heads or ())):
-            shelf.heads.pop(head, None)
+        known = shelf.gists.get(record.request_line)
+        for text in (record.head, *(record.more_texts or ())):
+            shelf.heads.pop(text, None)
+            if known is not None:
+                known.records.pop(text, None)
+        if known is not None and not known.records:
+            del shelf.gists[record.request_line]
         left = tuple([each for each in shelf.resources.get(record.key, ()) if each is not record])
         if left:
             shelf.resources[record.key] = left

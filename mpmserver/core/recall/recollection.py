@@ -8,52 +8,70 @@ alone, so nearly all of a line is the same each time: a template of bytes with p
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from mpmserver.http.gist import Fields, finder
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.core.recall.moment import Moment
-    from mpmserver.http.headers import Headers
 
 Fetch = Callable[["Moment"], object]
 Write = Callable[[bytes], object]
 Line = tuple[bytes, Fetch, Write]
 """`write(template % fetch(moment))` writes it."""
-Part = bytes | Callable[["Headers"], bytes]
+
+
+class FieldPart(NamedTuple):
+    """A part of a template that one field of the request decides."""
+
+    name: str
+    """In lower case."""
+    octets: Callable[[str | None], bytes]
+    """Its text, for the field's value or None where there is none."""
+
+
+Part = bytes | FieldPart
 """A part of a template: as it is, or what it is for a request with other fields."""
 
 
 class RememberedLine:
     """One line of a kind of request, whatever fields the request has that nothing but the log looks at."""
 
-    __slots__ = ("fetch", "parts", "timed", "write")
+    __slots__ = ("fetch", "form", "parts", "timed", "write")
 
     def __init__(self, parts: tuple[Part, ...], fetch: Fetch, write: Write, *, timed: bool = False) -> None:
         """`fetch` gives what fills the places of the template; `timed`: it looks at `Moment.micros`."""
-        self.parts = parts
+        self.form = b"".join([part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts])
+        """What makes the template: with a place for each of `parts`."""
+        self.parts = tuple([part for part in parts if isinstance(part, FieldPart)])
         self.fetch = fetch
         self.write = write
         self.timed = timed
-
-    def line(self, headers: Headers) -> Line:
-        """The line of requests with these fields."""
-        template = b"".join([part if type(part) is bytes else part(headers) for part in self.parts])  # type: ignore[operator]
-        return template, self.fetch, self.write
 
 
 class Recollection:
     """All lines of one kind of request."""
 
-    __slots__ = ("remembered", "timed")
+    __slots__ = ("_forms", "find", "timed")
 
     def __init__(self, remembered: tuple[RememberedLine, ...]) -> None:
-        self.remembered = remembered
+        self._forms = tuple([(each.form, each.parts, each.fetch, each.write) for each in remembered])
+        self.find = finder(frozenset([part.name for each in remembered for part in each.parts]))
+        """Finds the fields that the lines show, and no others, in a plain head."""
         self.timed = any(each.timed for each in remembered)
         """Whether a line shows how long the answer took: else nobody needs to read a clock for it."""
 
-    def lines(self, headers: Headers) -> tuple[Line, ...]:
-        """The lines of requests with these fields."""
-        return tuple([each.line(headers) for each in self.remembered])
+    def lines(self, fields: Fields) -> tuple[Line, ...]:
+        """The lines of requests with these fields. (Loops: comprehensions' calls would be most of the cost.)"""
+        get = fields.get
+        lines: tuple[Line, ...] = ()
+        for form, parts, fetch, write in self._forms:
+            octets: tuple[bytes, ...] = ()
+            for name, text in parts:
+                octets += (text(get(name)),)
+            lines += ((form % octets, fetch, write),)
+        return lines
 
 
 def recollection(x: Exchange) -> Recollection | None:

@@ -42,9 +42,9 @@ class Record:
     """One answer: its bytes, and all that must still be so for it to be given again."""
 
     __slots__ = (
-        "absent", "asked", "checks", "good_for", "head", "keep", "key", "left_at", "look", "more_heads", "most",
-        "payload", "recollection", "request_line", "second", "shelf", "size", "stamps", "timed", "timeout", "used",
-        "valid_until", "vhost",
+        "absent", "asked", "behind", "checks", "good_for", "head", "keep", "key", "left_at", "look", "more_texts",
+        "most", "payload", "recollection", "request_line", "second", "shelf", "size", "stamps", "timed", "timeout",
+        "used", "valid_until", "vhost",
     )  # fmt: skip
 
     def __init__(self, shelf: Shelf, first: Exchange, memo: Memo, recollection: Recollection, keep: bool) -> None:
@@ -64,6 +64,8 @@ class Record:
         self.request_line = request.request_line.encode("latin-1", "replace")
         head = memo.head or b""
         self.payload = head + (memo.body or b"")
+        self.behind = memo.behind
+        """The file that is sent behind the payload, where there is one."""
         self.stamps = shelf.recall.shared(_stamps(head, memo.expires_after))
         """Where times stand that are made anew, each with the seconds that it lies behind the time of the answer."""
         left = _LEFT.search(head)
@@ -89,8 +91,9 @@ class Record:
         self.used = False
         """It was needed since the last time somebody wanted its place."""
         self.head = b""
-        """The head that it was made for, and others that it answers byte by byte, where there are any."""
-        self.more_heads: list[bytes] | None = None
+        """The head that it was made for."""
+        self.more_texts: list[bytes] | None = None
+        """Other heads that it answers, and gists of such, where there are any; the latest is last."""
         self.size = 0
         """What it counts for RecallSize; 0 when it is forgotten."""
 
@@ -103,6 +106,11 @@ class Record:
     def stale(self, value: bool) -> None:
         assert value, "what has changed stays changed"
         self.second = self.good_for = STALE
+
+    @property
+    def decided_by(self) -> frozenset[str]:
+        """The request fields that were asked for, in lower case."""
+        return self.absent.union([name for name, _ in self.asked])
 
     def date(self, moment: Moment) -> None:
         """Put the present second's date into the payload."""

@@ -40,7 +40,7 @@ _DIRECTORY: Final = _ITSELF | ONLYDIR
 _OTHER: Final = _ITSELF | MODIFY
 _APPEARS: Final = CREATE | MOVED_TO | DONT_FOLLOW | MASK_ADD | ONLYDIR
 _CROWD: Final = 64
-"""So many tokens that miss the same file are not told apart: where it appears, all are stale."""
+"""More tokens than these that rest on the same file, or miss it, are not told apart: it makes all stale."""
 _LINKS: Final = 40
 """The kernel follows no more links than these."""
 _REASONS: Final = {
@@ -67,7 +67,7 @@ class _Shared:
 
     def add(self, token: Token) -> None:
         if self.tokens is not None:
-            self.tokens = (*self.tokens, token)
+            self.tokens = (*self.tokens, token) if len(self.tokens) < _CROWD else None
 
     def gone(self, home: Watches) -> None:
         """Nobody needs it."""
@@ -98,11 +98,6 @@ class _Absence(_Shared):
         self.watch = watch
         self.name = name
         watch.absent[name] = self
-
-    def add(self, token: Token) -> None:
-        super().add(token)
-        if self.tokens is not None and len(self.tokens) > _CROWD:
-            self.tokens = None
 
     def gone(self, home: Watches) -> None:
         del self.watch.absent[self.name]

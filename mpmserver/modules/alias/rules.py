@@ -8,13 +8,13 @@ hooks of `mpmserver.modules.alias`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from mpmserver.config.pregsub import Substitution
 from mpmserver.config.regex import Regex
 from mpmserver.core.expr import StringExpression
 from mpmserver.http.uri import escape_uri
 from mpmserver.modules.alias.target import escape_target
+from mpmserver.records import dataclass, field
 
 _SLASHES = re.compile("/+")
 

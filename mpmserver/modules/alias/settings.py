@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from mpmserver.config.settings import Settings, join_values, setting
 from mpmserver.modules.alias.rules import LocationAlias, LocationRedirect, Rule
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)
@@ -36,6 +36,6 @@ class AliasDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(AliasDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         merged.redirects = join_values("append", inner.redirects, outer.redirects)
         return merged

@@ -16,8 +16,9 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+from mpmserver.records import dataclass
 
 LEAST: Final = 88
 """Bytes: what AuthDigestShmemSize may not be below."""

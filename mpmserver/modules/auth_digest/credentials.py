@@ -7,10 +7,10 @@ always the request as it was received, read once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mpmserver.http.text import path_text
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from mpmserver.config.directive import OR_AUTHCFG, RSRC_CONF, Directive, Shape
 from mpmserver.config.settings import Settings, setting
 from mpmserver.core.auth import AuthnProvider, named_provider
 from mpmserver.modules.auth_digest.clients import LEAST
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

@@ -7,11 +7,11 @@ a host and port may be missing in either, then the server's own count.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from mpmserver.core.names import DEFAULT_PORTS, scheme, server_name, server_port
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.config.directive import ACCESS_CONF, OR_AUTHCFG
@@ -10,6 +9,7 @@ from mpmserver.config.errors import ConfigError
 from mpmserver.config.sections import Section, SectionKind
 from mpmserver.config.syntax import take_word
 from mpmserver.core.auth import Authz, AuthzProvider, answer_of, no_words
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.config.build import Build

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.auth import Authz, AuthzProvider, Methods, has_fixed_auth_type, may_have_auth_type
 from mpmserver.core.settings import Level
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.config.node import Origin
@@ -78,7 +78,7 @@ class AuthzDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(AuthzDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         if not is_set(inner.merging) and not is_set(inner.tree):
             return merged
         merged.merging = inner.merging

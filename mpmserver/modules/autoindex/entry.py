@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.subrequest import lookup_entry
 from mpmserver.modules.autoindex.matching import DIRECTORY, Subject, find, find_description, is_ignored
 from mpmserver.modules.autoindex.options import Option
 from mpmserver.modules.autoindex.settings import AutoindexDir
+from mpmserver.records import dataclass
 
 _TITLE_BYTES = 8191
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/x-server-parsed-html"})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -18,6 +17,7 @@ from mpmserver.core.pipeline import handle
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.errors import HTTPError
 from mpmserver.modules.autoindex.entry import is_html
+from mpmserver.records import dataclass
 
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range")
 _PLAIN_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mpmserver.modules.autoindex.settings import Description, Item
+from mpmserver.records import dataclass
 
 DIRECTORY = "^^DIRECTORY^^"
 BLANK_ICON = "^^BLANKICON^^"

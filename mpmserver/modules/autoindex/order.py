@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import cmp_to_key
 from typing import Any
 
@@ -17,6 +16,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.uri import escape_uri, unescape_path
 from mpmserver.modules.autoindex.entry import Entry
 from mpmserver.modules.autoindex.options import Option
+from mpmserver.records import dataclass, replace
 
 _COLUMNS = "NMSD"
 _DIRECTIONS = "AD"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -20,6 +19,7 @@ from mpmserver.modules.autoindex.matching import BLANK_ICON, Subject, find
 from mpmserver.modules.autoindex.options import Option
 from mpmserver.modules.autoindex.order import Wishes
 from mpmserver.modules.autoindex.settings import AutoindexDir, Width
+from mpmserver.records import dataclass
 
 _UNITS = "KMGTPE"
 

@@ -7,10 +7,10 @@ for files whose path begins with it, so what stands in a <Location> or <Files> s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Self
 
 from mpmserver.config.settings import Settings, is_set, join_values, setting
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class AutoindexDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(AutoindexDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         for name in ("icons", "alts", "descriptions"):
             setattr(merged, name, join_values("append", getattr(inner, name), getattr(outer, name)))
         resets = is_set(inner.ignore_reset) and inner.ignore_reset

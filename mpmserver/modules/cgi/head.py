@@ -7,26 +7,34 @@ the output does. As Apache keeps a line as a C string, nothing behind a NUL coun
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mpmserver.core.ranges import meets_conditions
 from mpmserver.http.dates import http_date, parse_http_date
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.status import LINES
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 LINE_MOST = 8190
+HEADS_MOST = 256
+"""Heads that are kept with what they mean: a script says much the same each time. Then they are read anew."""
+HEAD_MOST = 512
+"""Bytes of a head that is kept."""
 _NUMBER = re.compile(r"[ \t]*([+-]?\d{1,9})")
 _OF_CONTENT = frozenset({"location", "content-length", "content-range", "etag"})
 """Fields that describe the content: an error page of ours drops them. All others survive errors."""
 
 
+_heads: dict[bytes, tuple[list[tuple[str, str]], str | None]] = {}
+
+
 @dataclass(slots=True)
 class ScriptHead:
-    """A script's fields in order, and what it said behind Status:."""
+    """A script's fields in order (nobody changes the list: other requests may have it too), and what it said behind
+    Status:."""
 
     fields: list[tuple[str, str]] = field(default_factory=list)
     status: str | None = None
@@ -41,6 +49,27 @@ class ScriptHead:
 
     def feed(self, output: bytearray) -> None:
         """Cut whole lines off `output` as far as the head goes."""
+        if self.begun or not output:
+            self._feed(output)
+            return
+        end = output.find(b"\n\n", 0, HEAD_MOST) + 2
+        if end < 2:
+            end = output.find(b"\n\r\n", 0, HEAD_MOST) + 3
+        text = bytes(output[:end])
+        known = _heads.get(text)
+        if known is not None:
+            self.fields, self.status = known
+            self.begun = self.complete = self.decided = True
+            del output[:end]
+            return
+        whole = len(output)
+        self._feed(output)
+        if self.complete and (self.fields or self.status is not None) and len(output) == whole - end:
+            if len(_heads) >= HEADS_MOST:
+                _heads.clear()
+            _heads[text] = self.fields, self.status
+
+    def _feed(self, output: bytearray) -> None:
         begin = 0
         while not self.decided:
             end = output.find(b"\n", begin, begin + LINE_MOST)

@@ -81,12 +81,12 @@ class Run:
 
     async def _read_head(self, head: ScriptHead) -> None:
         """Pump until the script's head is complete, or never will be; raises HTTPError 504."""
-        script, output = self.script, bytearray()
+        script, output = self.script, self.script.output
         while True:
-            output += script.output.take()
-            head.feed(output)
-            if head.decided or (script.ended and not len(script.output)):
-                break
+            if output.size:
+                output.cut(head.feed)
+            if head.decided or script.ended:
+                return
             try:
                 await script.pump()
             except TimedOut:
@@ -95,8 +95,6 @@ class Run:
                 self._log(f"Script timed out before returning headers: {self.name}")
                 self._record.failed(504, None, b"")
                 raise HTTPError(504) from None
-        if output:
-            script.output.put_back(bytes(output))
 
     async def _refuse(self, head: ScriptHead) -> None:
         """Log what is wrong with the script's output, after all that it has said itself; raises HTTPError 500."""
@@ -138,11 +136,11 @@ class Run:
 
     def _response(self, head: ScriptHead) -> Response:
         x, script = self.x, self.script
-        while len(script.output) < READ_AHEAD and script.read_output():
-            pass
+        if not script.ended and script.output.size < READ_AHEAD:
+            script.read_output(READ_AHEAD)
         given = x.headers_out.get("Content-Length")
         x.headers_out.unset("Content-Length")
-        length = len(script.output) if script.ended else None
+        length = script.output.size if script.ended else None
         if TRUST_LENGTH in x.env and given is not None and given.isdecimal():
             length = int(given)
         return Response(x.status, ScriptOutput(self, length), head.status_line)
@@ -196,10 +194,13 @@ class ScriptOutput(Stream):
 
     @property
     def ready(self) -> bool:
-        return len(self._run.script.output) > 0
+        return self._run.script.output.size > 0
 
     async def read(self) -> bytes:
-        data = await self._next()
+        output = self._run.script.output
+        if not output.size:
+            await self._wait_for_more()
+        data = output.take()
         if self._left is None:
             return data
         if not data and self._left:
@@ -208,12 +209,11 @@ class ScriptOutput(Stream):
         self._left -= len(data)
         return data
 
-    async def _next(self) -> bytes:
+    async def _wait_for_more(self) -> None:
+        """Return when there is output, or there will be none any more."""
         script = self._run.script
         try:
-            while not len(script.output):
-                if script.ended:
-                    return b""
+            while not (script.ended or script.output.size):
                 await script.pump()
         except TimedOut:
             self._run.log_silence()
@@ -222,7 +222,6 @@ class ScriptOutput(Stream):
             raise self._run.silent_body() from None
         except BodyError as error:
             raise self._run.broken_body(error) from None
-        return script.output.take()
 
     async def while_blocked(self, fd: int, seconds: float) -> None:
         try:

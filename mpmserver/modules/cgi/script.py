@@ -87,10 +87,14 @@ class Script:
             await self.fill()
             body_fd = self._body_wanted()
         stdout, stderr, client = self._stdout_wanted(), self._stderr, self._client_fd
-        reads = tuple([fd for fd in (stdout, stderr, body_fd) if fd >= 0])
-        writes = tuple([fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0])
-        if not reads and not writes:
-            return False
+        if stdout >= 0 and stderr >= 0 and self._body_done and blocked_on < 0:  # as nearly always
+            reads: tuple[int, ...] = stdout, stderr
+            writes: tuple[int, ...] = ()
+        else:
+            reads = tuple([fd for fd in (stdout, stderr, body_fd) if fd >= 0])
+            writes = tuple([fd for fd in (self._stdin if self._to_script else -1, blocked_on) if fd >= 0])
+            if not reads and not writes:
+                return False
         hangups = () if client < 0 or client in (body_fd, blocked_on) else (client,)
         waited = Ready(reads, writes, TimeoutClass.SCRIPT, self._seconds if seconds is None else seconds, hangups)
         fds = await (wait(waited) if body_fd < 0 else self._wait_for_body(waited))
@@ -139,7 +143,7 @@ class Script:
 
     def _stdout_wanted(self) -> int:
         """The script is read while the client takes its output, and beyond that only to let the body go on."""
-        if len(self.output) < HIGH_WATER or (not self._body_done and self._stdin >= 0):
+        if self.output.size < HIGH_WATER or (not self._body_done and self._stdin >= 0):
             return self._stdout
         return -1
 
@@ -154,20 +158,21 @@ class Script:
             return
         self._to_script = self._to_script[sent:]
 
-    def read_output(self) -> bool:
-        """Take what the script has written, without waiting; False where nothing has come."""
-        if self._stdout < 0:
-            return False
+    def read_output(self, most: int = HIGH_WATER) -> None:
+        """Take what the script has written, without waiting, until `most` bytes are there.
+
+        Its end often comes with the last of it, and need not be waited for then.
+        """
+        output, fd = self.output, self._stdout
         try:
-            data = os.read(self._stdout, CHUNK)
+            while data := os.read(fd, CHUNK):
+                output.put(data)
+                if output.size >= most:
+                    return
         except BlockingIOError:
-            return False
-        if data:
-            self.output.put(data)
-        else:
-            os.close(self._stdout)
-            self._stdout = -1
-        return True
+            return
+        os.close(fd)
+        self._stdout = -1
 
     def _read_messages(self) -> bool:
         """Log what the script has complained of, without waiting; False where nothing has come."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.config.settings import Settings, setting
+from mpmserver.records import dataclass
 
 
 @dataclass(slots=True)

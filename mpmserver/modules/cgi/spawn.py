@@ -23,7 +23,11 @@ from typing import Any
 Limits = Mapping[str, tuple[int | None, int | None]]
 
 NAMES_MOST = 1024
-"""Names of variables that are kept as they are handed to programs; clients make some of them up."""
+"""Names of variables that are known to be as a shell wants them; clients make some of them up."""
+PAIRS_MOST = 2048
+"""Variables that are kept as they are handed to programs, until there are so many; then they are made anew."""
+VALUE_MOST = 256
+"""Characters of a value that is kept."""
 _UNUSUAL = re.compile(r"^[0-9]|[^A-Za-z0-9_]")
 _LIMIT_COMMANDS = {
     "cpu": "ulimit {kind} -t {amount}",
@@ -66,43 +70,48 @@ def start(
             raise PermissionError(13, os.strerror(13), path)
     launcher = the_launcher()
     variables = _as_variables(environment)
-    ours: list[int] = []
-    theirs: list[int] = []
+    pipes: list[tuple[int, int]] = []
     try:
-        for _each in range(2):
-            _add_pipe(ours, theirs)
+        pipes.append(os.pipe2(os.O_CLOEXEC))
+        pipes.append(os.pipe2(os.O_CLOEXEC))
+        their_stdin, stdin = launcher.null, -1
         if has_input:
-            _add_pipe(theirs, ours)
-        stdin = theirs[2] if has_input else launcher.null
-        pid = launcher.launch(words, executable, folder or "/", variables, stdin, theirs[0], theirs[1])
+            pipes.append(os.pipe2(os.O_CLOEXEC))
+            their_stdin, stdin = pipes[2]
+        (stdout, their_stdout), (stderr, their_stderr) = pipes[:2]
+        pid = launcher.launch(words, executable, folder or "/", variables, their_stdin, their_stdout, their_stderr)
     except BaseException:
-        for fd in ours:
-            os.close(fd)
+        for pair in pipes:
+            os.close(pair[0])
+            os.close(pair[1])
         raise
-    finally:
-        for fd in theirs:
-            os.close(fd)
-    for fd in ours:
-        os.set_blocking(fd, False)
-    return Program(pid, ours[2] if has_input else -1, ours[0], ours[1])
+    os.close(their_stdout)
+    os.close(their_stderr)
+    os.set_blocking(stdout, False)
+    os.set_blocking(stderr, False)
+    if has_input:
+        os.close(their_stdin)
+        os.set_blocking(stdin, False)
+    return Program(pid, stdin, stdout, stderr)
 
 
-def _add_pipe(readers: list[int], writers: list[int]) -> None:
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    readers.append(reader)
-    writers.append(writer)
+class _Mask(threading.local):
+    """What is known of a thread's signal mask."""
+
+    is_empty = False
 
 
 class Launcher:
     """What one process needs to start programs, made before the first of them."""
 
-    __slots__ = ("_failures", "_failures_end", "_lock", "null")
+    __slots__ = ("_failures", "_failures_end", "_lock", "_mask", "null")
 
     def __init__(self) -> None:
         self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         """The input of programs that have none."""
         self._failures, self._failures_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._lock = threading.Lock()
+        self._mask = _Mask()
         for entry in os.listdir("/proc/self/fd"):
             if int(entry) > 2:
                 _keep_to_itself(int(entry))
@@ -119,10 +128,11 @@ class Launcher:
     ) -> int:
         """Start a program with these descriptors as its first three; returns its process id. Raises OSError.
 
-        It inherits the signal mask of the thread that starts it: nothing may be blocked there meanwhile.
+        It inherits the signal mask of the thread that starts it: nothing may be blocked there meanwhile. (Threads that
+        serve block nothing, and don't come to do so: one look at each of them is enough.)
         """
         paths = (executable.encode(_ENCODING, _ERRORS),)
-        before = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        before = () if self._mask.is_empty else signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             with self._lock:
                 pid = fork_exec(
@@ -133,6 +143,8 @@ class Launcher:
         finally:
             if before:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            else:
+                self._mask.is_empty = True
         if number:
             os.waitpid(pid, 0)
             raise OSError(number, os.strerror(number), executable)
@@ -166,24 +178,37 @@ def _keep_to_itself(fd: int) -> None:
         return  # it was the one that listed the others
 
 
-class _Names(dict[str, bytes]):
-    """Names of variables as a shell knows them, with their equals sign, by what they were called."""
+class _Pairs(dict[tuple[str, str], bytes]):
+    """Variables as programs get them, by name and value: most are the same for many requests."""
 
-    def __missing__(self, name: str) -> bytes:
-        made = _UNUSUAL.sub("_", name).encode(_ENCODING, _ERRORS) + b"="
-        if len(self) < NAMES_MOST:
-            self[name] = made
+    def __missing__(self, pair: tuple[str, str]) -> bytes:
+        name, value = pair
+        made = name.encode(_ENCODING, _ERRORS) + b"=" + value.encode(_ENCODING, _ERRORS)
+        if len(value) <= VALUE_MOST:
+            if len(self) >= PAIRS_MOST:
+                self.clear()
+            self[pair] = made
         return made
 
 
-_NAMES = _Names()
+_PAIRS = _Pairs()
+_USUAL: set[str] = set()
+"""Names that are as a shell wants them."""
 
 
 def _as_variables(environment: Mapping[str, str]) -> list[bytes]:
     """The environment as a program gets it; of two names that a shell can't tell apart the last one's value."""
-    names, encoding, errors = _NAMES, _ENCODING, _ERRORS
-    values = {names[name]: value.encode(encoding, errors) for name, value in environment.items()}
-    return [name + value for name, value in values.items()]
+    if not _USUAL.issuperset(environment) and any(map(_is_unusual, environment)):
+        environment = {_UNUSUAL.sub("_", name): value for name, value in environment.items()}
+    return list(map(_PAIRS.__getitem__, environment.items()))
+
+
+def _is_unusual(name: str) -> bool:
+    if _UNUSUAL.search(name) is not None:
+        return True
+    if len(_USUAL) < NAMES_MOST:
+        _USUAL.add(name)
+    return False
 
 
 def limit_commands(limits: Limits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 
 IN_MEMORY = 1 << 20
 PIECE = 65536
@@ -12,19 +13,21 @@ PIECE = 65536
 class Spool:
     """Used by the one coroutine that serves the request. What is in memory came before what is in the file."""
 
+    __slots__ = ("_fd", "_memory", "_read_at", "_write_at", "size")
+
     def __init__(self) -> None:
+        self.size = 0
+        """Bytes that wait."""
         self._memory = bytearray()
         self._fd = -1
         self._read_at = 0
         self._write_at = 0
 
-    def __len__(self) -> int:
-        return len(self._memory) + self._write_at - self._read_at
-
     def put(self, data: bytes) -> None:
         """Append; raises OSError where the disk is full."""
         if self._fd < 0 and len(self._memory) + len(data) <= IN_MEMORY:
             self._memory += data
+            self.size += len(data)
             return
         if self._fd < 0:
             self._fd, name = tempfile.mkstemp(prefix="mpmserver-")
@@ -32,22 +35,27 @@ class Spool:
         while data:
             written = os.pwrite(self._fd, data, self._write_at)
             self._write_at += written
+            self.size += written
             data = data[written:]
 
-    def put_back(self, data: bytes) -> None:
-        """Make `data` the next that is taken."""
-        self._memory[:0] = data
+    def cut(self, reader: Callable[[bytearray], None]) -> None:
+        """Have a reader cut what it wants off the front of what is in memory."""
+        before = len(self._memory)
+        reader(self._memory)
+        self.size -= before - len(self._memory)
 
     def take(self) -> bytes:
         """Return some of what has waited longest, b"" where nothing waits."""
         if self._memory:
             data = bytes(self._memory)
             self._memory.clear()
+            self.size -= len(data)
             return data
         if self._fd < 0:
             return b""
         data = os.pread(self._fd, min(PIECE, self._write_at - self._read_at), self._read_at)
         self._read_at += len(data)
+        self.size -= len(data)
         if self._read_at == self._write_at:
             self.close()
         return data
@@ -57,4 +65,5 @@ class Spool:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+            self.size -= self._write_at - self._read_at
             self._read_at = self._write_at = 0

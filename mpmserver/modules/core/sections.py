@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mpmserver.config.build import SERVER_OVERRIDE, Build
 from mpmserver.config.directive import OR_ALL, OR_AUTHCFG, OR_LIMIT, RSRC_CONF, Directive, Shape
@@ -23,6 +22,7 @@ from mpmserver.config.syntax import take_word
 from mpmserver.core.settings import CoreServer
 from mpmserver.core.vhost import Report, name_of, parse_addresses
 from mpmserver.http.limits import REGISTERED_METHODS
+from mpmserver.records import dataclass
 
 _GET_INCLUDES = {"HEAD": "GET"}
 

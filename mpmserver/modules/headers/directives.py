@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.config.build import Build
 from mpmserver.config.directive import OR_FILEINFO, Directive, Shape
 from mpmserver.config.errors import ConfigError
@@ -23,6 +21,7 @@ from mpmserver.modules.headers.rules import (
     edit,
 )
 from mpmserver.modules.headers.values import Value, compile_value
+from mpmserver.records import dataclass
 
 EARLY = "early"
 TABLES = ("onsuccess", "always")

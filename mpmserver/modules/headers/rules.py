@@ -7,13 +7,13 @@ A rule is compiled once and shared by all requests. `run` applies the rules of a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mpmserver.config.pregsub import Substitution
 from mpmserver.core.environment import get_variable
 from mpmserver.core.settings import Level
 from mpmserver.modules.headers.values import Value
+from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

@@ -8,8 +8,6 @@ renders lines and hands them over, on the thread that served the request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mpmserver.config.build import Build
 from mpmserver.config.directive import RSRC_CONF, Directive, Shape
 from mpmserver.core.exchange import Exchange
@@ -22,6 +20,7 @@ from mpmserver.modules.log_config.format import FormatError, compile_format
 from mpmserver.modules.log_config.open_logs import begin_child, check_directories, open_logs
 from mpmserver.modules.log_config.recollect import remembered_line
 from mpmserver.modules.log_config.settings import CustomLog, LogServer, Wanted
+from mpmserver.records import dataclass
 
 
 def _log_format(build: Build, text: str, name: str | None = None) -> None:

@@ -19,7 +19,6 @@ from mpmserver.core.hostnames import NAME_NOTE, remote_host
 from mpmserver.core.names import DEFAULT_PORTS, scheme, server_name
 from mpmserver.core.settings import CoreServer
 from mpmserver.http.dates import clf_time
-from mpmserver.http.headers import Headers
 from mpmserver.http.text import escape_logitem, path_octets
 
 if TYPE_CHECKING:
@@ -40,9 +39,11 @@ class Live(NamedTuple):
 
 
 class OfField(NamedTuple):
-    """A text that the request's fields alone decide."""
+    """A text that one of the request's fields alone decides."""
 
-    value: Callable[[Headers], str]
+    name: str
+    text: Callable[[str | None], str]
+    """For the field's value; None where it is not there."""
 
 
 class Unknown:
@@ -155,25 +156,25 @@ def _one_of(items: Mapping[str, Item], ignore_case: bool = False) -> Maker:
 # What was asked for
 
 
-def _header_in(name: str) -> Item:
-    def value(headers: Headers) -> str:
-        text = headers.get(name)
-        return "-" if text is None else escape_logitem(text)
+def _of_field(name: str, text: Callable[[str | None], str]) -> Item:
+    return Item(lambda x: text(x.headers_in.get(name)), OfField(name, text))
 
-    return Item(lambda x: value(x.headers_in), OfField(value))
+
+def _header_in(name: str) -> Item:
+    return _of_field(name, _given)
 
 
 def _cookie(name: str) -> Item:
     wanted = name.lower()
 
-    def value(headers: Headers) -> str:
-        for pair in (headers.get("Cookie") or "").split(";"):
-            key, mark, text = pair.partition("=")
+    def text(value: str | None) -> str:
+        for pair in (value or "").split(";"):
+            key, mark, given = pair.partition("=")
             if mark and key.strip().lower() == wanted:
-                return _text(text.strip())
+                return _text(given.strip())
         return "-"
 
-    return Item(lambda x: value(x.headers_in), OfField(value))
+    return _of_field("Cookie", text)
 
 
 def _request_line(x: Exchange) -> str:

@@ -7,18 +7,17 @@ known byte by byte; for another head of the same resource those parts are made f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from mpmserver.core.recall.recollection import Fetch, Part, RememberedLine, Write
+from mpmserver.core.recall.recollection import Fetch, FieldPart, Part, RememberedLine, Write
 from mpmserver.modules.log_config.format import Format, Token
 from mpmserver.modules.log_config.items import Live, OfField, Unknown
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
-    from mpmserver.http.headers import Headers
 
 KEPT = 256
 """How many functions are kept that the lines of many answers share."""
@@ -68,9 +67,11 @@ def _parts(pieces: Sequence[bytes | Live | OfField]) -> tuple[Part, ...]:
 
 
 @lru_cache(maxsize=KEPT)
-def _field_part(piece: OfField) -> Callable[[Headers], bytes]:
-    value = piece.value
-    return lambda headers: _octets(value(headers)).replace(b"%", b"%%")
+def _field_part(piece: OfField) -> FieldPart:
+    text = piece.text
+    return FieldPart(
+        piece.name.lower(), lambda value: text(value).encode("utf-8", "surrogateescape").replace(b"%", b"%%")
+    )
 
 
 @lru_cache(maxsize=KEPT)

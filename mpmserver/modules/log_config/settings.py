@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mpmserver.config.node import Origin
 from mpmserver.config.settings import Settings, setting
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange

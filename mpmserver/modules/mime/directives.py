@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from mpmserver.config.build import Build, Configuration
@@ -16,6 +15,7 @@ from mpmserver.core.errorlog import os_error
 from mpmserver.http.text import to_lower
 from mpmserver.modules.mime.media_type import MediaType, parse_media_type
 from mpmserver.modules.mime.settings import NOTHING, REMOVED, REMOVED_TYPE, MimeDir, MimeServer
+from mpmserver.records import replace
 
 _INCOMPATIBLE = {
     "NegotiatedOnly": ({"Any", "Filters", "Handlers"}, "Any, Filters and Handlers"),

@@ -7,7 +7,8 @@ is sent as it was written, and `complaint` is what it logs each time.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from mpmserver.records import dataclass
 
 _SIMPLE = re.compile(r"[^\s;/]+/[^\s;]+")
 _PARAMETER = re.compile(

@@ -9,11 +9,11 @@ types file, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.modules.mime.media_type import MediaType
+from mpmserver.records import dataclass, replace
 
 REMOVED: Final = ""
 REMOVED_TYPE: Final = MediaType("")
@@ -63,7 +63,7 @@ class MimeDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(MimeDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         if is_set(outer.extensions) or is_set(inner.extensions):
             below, above = outer.extensions or {}, inner.extensions or {}
             merged.extensions = {

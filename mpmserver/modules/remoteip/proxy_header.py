@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
 from typing import Final
+
+from mpmserver.records import dataclass
 
 V1_PREFIX: Final = b"PROXY "
 V1_LEAST: Final = 15

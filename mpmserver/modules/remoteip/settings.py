@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from mpmserver.config.sections import HostConfig
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.core.subnets import Subnet
+from mpmserver.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RemoteipServer(Settings):
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
         """A virtual host's proxies are looked at before the main server's."""
-        merged = super(RemoteipServer, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         if is_set(outer.proxies) and is_set(inner.proxies):
             merged.proxies = (*inner.proxies, *outer.proxies)
         return merged

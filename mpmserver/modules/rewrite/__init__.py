@@ -56,11 +56,11 @@ MODULE = Module(
     directives=DIRECTIVES,
     hooks=(
         Hook(
-            Phase.TRANSLATE, server_context.translate, Order.FIRST,
+            Phase.TRANSLATE, server_context.translator, Order.FIRST, per_settings=True,
             applies=_server_applies(waits=False), pure=_server_pure,
         ),
         Hook(
-            Phase.TRANSLATE, server_context.translate_async, Order.FIRST,
+            Phase.TRANSLATE, server_context.waiting_translator, Order.FIRST, per_settings=True,
             applies=_server_applies(waits=True),
         ),
         Hook(
@@ -68,11 +68,11 @@ MODULE = Module(
             applies=directory_context.is_forbidden, pure=always,
         ),
         Hook(
-            Phase.FIXUP, directory_context.fixup, Order.FIRST,
+            Phase.FIXUP, directory_context.rewriter, Order.FIRST, per_settings=True,
             applies=_section_applies(waits=False), pure=_section_pure,
         ),
         Hook(
-            Phase.FIXUP, directory_context.fixup_async, Order.FIRST,
+            Phase.FIXUP, directory_context.waiting_rewriter, Order.FIRST, per_settings=True,
             applies=_section_applies(waits=True),
         ),
         Hook(Phase.FIXUP, directory_context.force, Order.LAST, applies=_forces, pure=always),

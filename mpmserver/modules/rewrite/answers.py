@@ -9,12 +9,10 @@ from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets, path_text
 from mpmserver.http.uri import escape_uri
-from mpmserver.modules.rewrite.engine import CHANGED_NO_ESCAPE, STATUS, Outcome
-from mpmserver.modules.rewrite.state import PROXY
+from mpmserver.modules.rewrite.state import CHANGED_NO_ESCAPE, PROXY, STATUS, Outcome
 from mpmserver.modules.rewrite.uris import Absolute, absolute, escaped
 
 if TYPE_CHECKING:
-    from mpmserver.core.exchange import Exchange
     from mpmserver.modules.rewrite.state import Run
 
 _UNWANTED = re.compile(r"[\x00-\x20\x7f]")
@@ -48,25 +46,27 @@ def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | No
     Raises HTTPError with the redirect's status.
     """
     x = run.x
+    uri = x.filename or ""
     keeps = outcome is CHANGED_NO_ESCAPE
     if not keeps:
         if run.tracing:
-            run.trace(1, f"escaping {x.filename} for redirect")
-        x.filename = escaped(x.filename or "", target.length)
+            run.trace(1, f"escaping {uri} for redirect")
+        uri = escaped(uri, target.length)
     if x.args is not None:
-        _append_query(run, x, keeps or x.args == given_query)
+        uri = _with_query(run, uri, x.args, keeps or x.args == given_query)
+    x.filename = uri
     status = x.status if 300 <= x.status < 400 else 302
     if run.tracing:
-        run.trace(1, f"redirect to {x.filename} [REDIRECT/{status}]")
-    x.headers_out.set("Location", path_octets(x.filename or ""))
+        run.trace(1, f"redirect to {uri} [REDIRECT/{status}]")
+    x.headers_out.set("Location", uri if uri.isascii() else path_octets(uri))
     x.status = 200
     raise HTTPError(status)
 
 
-def _append_query(run: Run, x: Exchange, keeps: bool) -> None:
-    query = path_text(x.args or "")
+def _with_query(run: Run, uri: str, args: str, keeps: bool) -> str:
+    query = path_text(args)
     written = query if keeps else escape_uri(query)
-    x.filename = f"{x.filename}?{written}"
     if run.tracing:
         doing, shown = ("copying", "") if keeps else ("escaping", written)
         run.trace(1, f"{doing} {query} to query string for redirect {shown}")
+    return f"{uri}?{written}"

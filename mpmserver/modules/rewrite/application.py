@@ -1,8 +1,9 @@
 """One rule applied to a request: its pattern, its conditions, its substitution, and what else its flags ask for.
 
-Called by the engine (`engine.py`) for each rule in turn. The order of things is Apache's and can be seen: the pattern
-is asked before the conditions, variables and cookies are set before the request takes on its new file name, and a rule
-that substitutes nothing still sets them.
+Called by the engine (`engine.py`) for each rule whose pattern says yes: `apply_plain_rule` for one that waits for
+nothing and sets nothing, as most are, `apply_rule` for all others. The order of things is Apache's and can be seen: the
+pattern is asked before the conditions, variables and cookies are set before the request takes on its new file name, and
+a rule that substitutes nothing still sets them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from mpmserver.modules.rewrite.state import PROXY
 from mpmserver.modules.rewrite.uris import Absolute, absolute, qualified, reduced, split_query
 
 if TYPE_CHECKING:
-    from mpmserver.config.regex import RegexMatch
     from mpmserver.modules.rewrite.conditions import RewriteCondition
     from mpmserver.modules.rewrite.rule import Rule
     from mpmserver.modules.rewrite.state import Run
@@ -46,61 +46,78 @@ NO_MATCH, NOTED, SUBSTITUTED, REFUSED = Effect
 """By names of their own, for looking up an enumeration's member takes longer than most of what is done with it."""
 
 
-async def apply_rule(run: Run, rule: Rule, match: RegexMatch | None) -> Effect:
-    """Do what a rule says whose pattern has been asked: `match` is None for one that was not to match."""
-    run.condition_match = None
-    run.rule_match = match
-    if run.vary or run.vary_now:
-        run.vary, run.vary_now = [], []
-    if rule.conditions:
-        conditions = rule.conditions
-        if rule.all_conditions:
-            for condition in conditions:
-                if not condition.holds(run):
-                    return NO_MATCH
-            run.vary, run.vary_now = run.vary_now, run.vary
-        elif not (await _hold_async(run, conditions) if rule.is_async else _hold(run, conditions)):
-            return NO_MATCH
+def apply_plain_rule(run: Run, rule: Rule) -> Effect:
+    """Do what a rule says that is plain (`Rule.is_plain`); `run.rule_match` is its pattern's match."""
+    if rule.conditions and not _hold(run, rule):
+        return NO_MATCH
     output = rule.output
     if output is None:
-        await _note(run, rule)
+        _note_status(run, rule)
         return NOTED
-    text, from_outside = await output.expand_watching_async(run) if output.is_async else output.expand_watching(run)
-    if run.tracing:
-        run.trace(2, f"rewrite '{run.uri}' -> '{text}'")
-    if from_outside and not rule.flags & Flag.UNSAFE_ALLOW_3F:
-        message = "AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F"
-        run.x.server.log(Level.ERROR, "rewrite", message, run.x)
-        run.x.status = 403
+    text, from_outside = output.expand_watching(run)
+    if (from_outside or run.tracing) and _is_unsafe(run, rule, text, from_outside):
         return REFUSED
-    if rule.does_more:
+    _settle(run, rule, text)
+    return SUBSTITUTED
+
+
+async def apply_rule(run: Run, rule: Rule) -> Effect:
+    """As `apply_plain_rule`, for any rule."""
+    if rule.conditions and not (await _hold_async(run, rule) if rule.is_async else _hold(run, rule)):
+        return NO_MATCH
+    output = rule.output
+    if output is None:
         await _expand_extras(run, rule)
-    if _settle(run, rule, text) and rule.does_more:
+        await _force_type_and_handler(run, rule)
+        _note_status(run, rule)
+        return NOTED
+    text, from_outside = await output.expand_watching_async(run)
+    if _is_unsafe(run, rule, text, from_outside):
+        return REFUSED
+    await _expand_extras(run, rule)
+    if _settle(run, rule, text):
         await _force_type_and_handler(run, rule)
     return SUBSTITUTED
 
 
-async def _note(run: Run, rule: Rule) -> None:
-    """What a rule does that substitutes nothing."""
-    if rule.does_more:
-        await _expand_extras(run, rule)
-        await _force_type_and_handler(run, rule)
+def _note_status(run: Run, rule: Rule) -> None:
+    """The status of a rule that substitutes nothing, where it has one."""
     if rule.flags & Flag.STATUS:
         if run.tracing:
             run.trace(2, f"forcing responsecode {rule.status} for {run.x.filename}")
         run.x.status = rule.status
 
 
-def _hold(run: Run, conditions: Conditions) -> bool:
+def _is_unsafe(run: Run, rule: Rule, text: str, from_outside: bool) -> bool:
+    """Whether a substitution must not be used: a question mark came into its path from outside."""
+    if run.tracing:
+        run.trace(2, f"rewrite '{run.uri}' -> '{text}'")
+    if not from_outside or rule.flags & Flag.UNSAFE_ALLOW_3F:
+        return False
+    message = "AH10508: Unsafe URL with %3f URL rewritten without UnsafeAllow3F"
+    run.x.server.log(Level.ERROR, "rewrite", message, run.x)
+    run.x.status = 403
+    return True
+
+
+def _hold(run: Run, rule: Rule) -> bool:
     """Whether all conditions hold, those joined by OR as one."""
+    conditions = rule.conditions
+    if rule.all_conditions:
+        for condition in conditions:
+            if not condition.holds(run):
+                return False
+        run.vary, run.vary_now = run.vary_now, run.vary
+        return True
     index, count = 0, len(conditions)
     while 0 <= index < count:
         index = _next(run, conditions, index, conditions[index].holds(run))
     return index > 0
 
 
-async def _hold_async(run: Run, conditions: Conditions) -> bool:
+async def _hold_async(run: Run, rule: Rule) -> bool:
     """As `_hold`, waiting where that is necessary."""
+    conditions = rule.conditions
     index, count = 0, len(conditions)
     while 0 <= index < count:
         condition = conditions[index]
@@ -161,30 +178,43 @@ def _settle(run: Run, rule: Rule, new_uri: str) -> bool:
     Otherwise it is for the proxy, or for the client.
     """
     x, flags = run.x, rule.flags
+    if flags & Flag.DISCARD_PATH_INFO and run.directory is not None:
+        x.path_info = ""
     scheme = rule.scheme or absolute(new_uri)
-    if run.directory is not None:
-        if flags & Flag.DISCARD_PATH_INFO:
-            x.path_info = ""
-        if scheme is None and not run.is_proxy and new_uri[:1] != "/":
-            if run.tracing:
-                run.trace(3, f"add per-dir prefix: {new_uri} -> {run.directory}{new_uri}")
-            new_uri = run.directory + new_uri
-            scheme = absolute(new_uri)
-    elif scheme is None and not flags & _SENDS_AWAY and new_uri[:1] != "/":
-        if run.tracing:
-            run.trace(3, f"add root prefix: {new_uri} -> /{new_uri}")
-        new_uri = f"/{new_uri}"
+    if scheme is None and new_uri[:1] != "/":
+        new_uri = _below_place(run, rule, new_uri)
+        scheme = absolute(new_uri)
     x.filename = new_uri
     if "?" in new_uri or flags & _DROPS_QUERY or (scheme is not None and not scheme.has_query):
         split_query(run, flags, scheme)
-    if flags & _SENDS_AWAY:
-        _send_away(run, rule, scheme)
-        return False
-    return _keep(run, rule, scheme)
+    if not flags & _SENDS_AWAY:
+        return _keep(run, rule, scheme)
+    if scheme is None or flags & Flag.PROXY:
+        _qualify(run, rule, scheme)
+    if not flags & Flag.PROXY:
+        if run.tracing:
+            run.trace(2, f"explicitly forcing redirect with {x.filename}")
+        x.status = rule.status
+    return False
 
 
-def _send_away(run: Run, rule: Rule, scheme: Absolute | None) -> None:
-    """Make it a URL for the proxy or for the client."""
+def _below_place(run: Run, rule: Rule, new_uri: str) -> str:
+    """A relative substitution below the directory of its rules, or the root of the server's."""
+    if run.directory is not None:
+        if run.is_proxy:
+            return new_uri
+        if run.tracing:
+            run.trace(3, f"add per-dir prefix: {new_uri} -> {run.directory}{new_uri}")
+        return run.directory + new_uri
+    if rule.flags & _SENDS_AWAY:
+        return new_uri
+    if run.tracing:
+        run.trace(3, f"add root prefix: {new_uri} -> /{new_uri}")
+    return f"/{new_uri}"
+
+
+def _qualify(run: Run, rule: Rule, scheme: Absolute | None) -> None:
+    """Make the file name a whole URL; where it is for the proxy, mark it so."""
     x = run.x
     uri = x.filename or ""
     if scheme is None:
@@ -192,12 +222,8 @@ def _send_away(run: Run, rule: Rule, scheme: Absolute | None) -> None:
     if rule.flags & Flag.PROXY:
         if run.tracing:
             run.trace(2, f"forcing proxy-throughput with {uri}")
-        x.filename = PROXY + uri
-        return
+        uri = PROXY + uri
     x.filename = uri
-    if run.tracing:
-        run.trace(2, f"explicitly forcing redirect with {uri}")
-    x.status = rule.status
 
 
 def _keep(run: Run, rule: Rule, scheme: Absolute | None) -> bool:

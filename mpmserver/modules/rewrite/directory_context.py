@@ -7,6 +7,7 @@ fixups have run, so that what they set lives on under REDIRECT_ names.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.module import HANDLED, Handled, InternalRedirect
@@ -16,14 +17,15 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_octets
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import FORCED_HANDLER, FORCED_TYPE
-from mpmserver.modules.rewrite.engine import NOTHING, Outcome, apply_rules, drive, has_ended
+from mpmserver.modules.rewrite.engine import apply_rules, drive, go_on_waiting, has_ended
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption
-from mpmserver.modules.rewrite.state import Run
-from mpmserver.modules.rewrite.trace import trace, tracing
+from mpmserver.modules.rewrite.state import NOTHING, Outcome, Run
+from mpmserver.modules.rewrite.trace import is_told, trace, tracing
 from mpmserver.modules.rewrite.uris import PASS_THROUGH, Absolute, replaced_prefix
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Merged
 
 REDIRECT_HANDLER = "redirect-handler"
 REDIRECT = "redirect:"
@@ -32,35 +34,57 @@ _DEFAULT_OPTIONS = int(Options.SYM_LINKS)
 _LINKS = int(Options.SYM_LINKS | Options.SYM_OWNER)
 
 
-def fixup(x: Exchange) -> Handled | None:
+def rewriter(settings: Merged) -> Callable[[Exchange], Handled | None]:
     """The hook for rules that wait for nothing."""
-    settings = x.settings[RewriteDir]
-    run = _begin(x, settings)
-    return None if run is None else _finish(run, settings, drive(apply_rules(run, settings.rule_set)))
+    begin, here = _beginner(settings), settings[RewriteDir]
+    rule_set = here.rule_set
+
+    def rewrite(x: Exchange) -> Handled | None:
+        run = begin(x)
+        if run is None:
+            return None
+        return _finish(run, here, apply_rules(run, rule_set) or drive(go_on_waiting(run, rule_set)))
+
+    return rewrite
 
 
-async def fixup_async(x: Exchange) -> Handled | None:
-    """Rewrite by the rules of the request's sections. Raises HTTPError where they refuse or redirect."""
-    settings = x.settings[RewriteDir]
-    run = _begin(x, settings)
-    return None if run is None else _finish(run, settings, await apply_rules(run, settings.rule_set))
+def waiting_rewriter(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | None]]:
+    """The hook for rules that may have to wait."""
+    begin, here = _beginner(settings), settings[RewriteDir]
+    rule_set = here.rule_set
+
+    async def rewrite(x: Exchange) -> Handled | None:
+        run = begin(x)
+        if run is None:
+            return None
+        return _finish(run, here, apply_rules(run, rule_set) or await go_on_waiting(run, rule_set))
+
+    return rewrite
 
 
-def _begin(x: Exchange, settings: RewriteDir) -> Run | None:
-    """The state of a run through the section's rules, None where this request is not rewritten."""
-    directory, filename = settings.directory, x.filename
-    run = Run(x, directory)
-    if f"{filename}/" == directory and not settings.options & RewriteOption.ALLOW_NO_SLASH:
-        return None  # mod_dir will send the client to the address with a slash
-    if has_ended(x):
-        if run.tracing:
-            run.trace(8, "Declining, no further rewriting due to END flag")
-        return None
-    if filename is None:
-        x.filename = x.uri
-        if run.tracing:
-            run.trace(2, f"init rewrite engine with requested uri {x.filename}")
-    return run
+def _beginner(settings: Merged) -> Callable[[Exchange], Run | None]:
+    """What gives the state of a run through the section's rules, None where a request is not rewritten."""
+    here, told = settings[RewriteDir], is_told(settings)
+    directory = here.directory or ""
+    slashless = None if here.options & RewriteOption.ALLOW_NO_SLASH else directory.removesuffix("/")
+
+    def begin(x: Exchange) -> Run | None:
+        filename = x.filename
+        if filename == slashless and filename is not None:
+            return None  # mod_dir will send the client to the address with a slash
+        run = Run(x, directory, told)
+        if (x.notes or x.prev is not None) and has_ended(x):
+            if told:
+                run.trace(8, "Declining, no further rewriting due to END flag")
+            return None
+        if filename is None:
+            x.filename = x.uri
+            if told:
+                run.trace(2, f"init rewrite engine with requested uri {x.filename}")
+        run.prepare_uri()
+        return run
+
+    return begin
 
 
 def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
@@ -72,7 +96,8 @@ def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
         return None
     target = end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
-        _replace_base(run, settings, target)
+        if settings.base is not None:
+            _replace_base(run, settings, settings.base, target)
         redirect(run, outcome, target, run.given_query)
     return _redirect_internally(run, settings)
 
@@ -89,19 +114,17 @@ def refuse(x: Exchange) -> None:
     raise HTTPError(403)
 
 
-def _replace_base(run: Run, settings: RewriteDir, target: Absolute) -> None:
+def _replace_base(run: Run, settings: RewriteDir, base: str, target: Absolute) -> None:
     """In a URL to redirect to, put RewriteBase in the place of the directory's own path."""
     x = run.x
-    if settings.base is None:
-        return
     uri = x.filename or ""
     slash = uri.find("/", target.length)
     if slash < 0 or slash + 1 == len(uri):
         return
     directory = settings.directory or ""
     if run.tracing:
-        run.trace(2, f"trying to replace prefix {directory} with {settings.base}")
-    replaced = replaced_prefix(run, uri[slash + 1 :], directory.removeprefix("/"), settings.base.removeprefix("/"))
+        run.trace(2, f"trying to replace prefix {directory} with {base}")
+    replaced = replaced_prefix(run, uri[slash + 1 :], directory.removeprefix("/"), base.removeprefix("/"))
     x.filename = uri[: slash + 1] + replaced
 
 

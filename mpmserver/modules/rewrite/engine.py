@@ -1,45 +1,40 @@
 """The rewriting engine: a list of rules applied to a request, in the server's context or in a directory's.
 
-`apply_rules` changes the request (`filename`, `args`, `path_info`, `status`, `env`) rule by rule, as Apache's does, and
-says what came of it; `server_context.py` and `directory_context.py` make an answer of that. It is a coroutine that
-suspends only where a rule has to wait for something; where none has, `drive` runs it to its end in place.
+Rules change the request (`filename`, `args`, `path_info`, `status`, `env`) one by one, as Apache's do; what came of it
+all is an `Outcome`, of which `server_context.py` and `directory_context.py` make an answer. `apply_rules` is a plain
+function that stops in front of a rule that may have to wait; `go_on_waiting` applies that one and goes on. Where it
+turns out that nothing has to be waited for (a map is a file) `drive` runs it to its end in place.
 """
 
 from __future__ import annotations
 
-import enum
 from bisect import bisect_left
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpmserver.core.settings import Level
-from mpmserver.modules.rewrite.application import NO_MATCH, NOTED, REFUSED, SUBSTITUTED, Effect, apply_rule
+from mpmserver.modules.rewrite.application import (
+    NO_MATCH,
+    NOTED,
+    REFUSED,
+    SUBSTITUTED,
+    Effect,
+    apply_plain_rule,
+    apply_rule,
+)
 from mpmserver.modules.rewrite.flags import Flag
-from mpmserver.modules.rewrite.state import Run
+from mpmserver.modules.rewrite.state import CHANGED, CHANGED_NO_ESCAPE, STATUS, Outcome, Run
 from mpmserver.modules.rewrite.uris import PASS_THROUGH
 
 if TYPE_CHECKING:
-    from mpmserver.config.regex import RegexMatch
     from mpmserver.core.exchange import Exchange
     from mpmserver.modules.rewrite.rule import Rule
     from mpmserver.modules.rewrite.ruleset import RuleSet
 
 T = TypeVar("T")
 _END = "rewrite-end"
-_ENDS = Flag.PASS_THROUGH | Flag.END | Flag.PROXY | Flag.LAST
-
-
-class Outcome(enum.Enum):
-    """What a list of rules did to a request."""
-
-    NOTHING = enum.auto()
-    CHANGED = enum.auto()
-    CHANGED_NO_ESCAPE = enum.auto()
-    STATUS = enum.auto()
-    """`x.status` is the answer."""
-
-
-NOTHING, CHANGED, CHANGED_NO_ESCAPE, STATUS = Outcome
+_ENDS_MORE = Flag.PASS_THROUGH | Flag.END
+_ENDS = _ENDS_MORE | Flag.PROXY | Flag.LAST
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -55,7 +50,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def has_ended(x: Exchange) -> bool:
     """Whether END was reached in this request or in one that it was redirected from."""
-    head = _head(x)
+    head = _head(x) if x.prev is not None else x
     return head.notes.get(_END) is head
 
 
@@ -65,63 +60,55 @@ def _head(x: Exchange) -> Exchange:
     return x
 
 
-async def apply_rules(run: Run, rule_set: RuleSet) -> Outcome:
-    """Apply the rules from first to last, and again where they say so."""
-    rules = rule_set.rules
-    changed = NOTHING
-    rounds = 1
-    index = 0
-    uri = run.prepare_uri()
+def apply_rules(run: Run, rule_set: RuleSet) -> Outcome | None:
+    """Apply the rules from `run.index` on, and again where they say so; None in front of one that isn't plain."""
     while True:
-        index, match = _next_match(run, rule_set, index, uri)
-        if index >= len(rules):
-            return changed
-        rule = rules[index]
-        effect = await apply_rule(run, rule, match)
-        if effect is NO_MATCH:
-            index = _behind(rules, index)
-            continue
-        if _note_effect(run, rule, effect):
-            return STATUS
-        flags = rule.flags
-        if effect is SUBSTITUTED:
-            changed = CHANGED_NO_ESCAPE if flags & Flag.NO_ESCAPE else CHANGED
-        if flags & _ENDS:
-            return _end(run, rule, changed)
-        index += 1 + max(rule.skip, 0)
-        if flags & Flag.NEW_ROUND:
-            rounds += 1
-            if rounds >= rule.rounds:
-                return _too_many_rounds(run.x, rule)
-            index = 0
-        uri = run.prepare_uri()
+        rule = _next_match(run, rule_set)
+        if rule is None:
+            return run.changed
+        run.condition_match = None
+        if run.vary or run.vary_now:
+            run.vary, run.vary_now = [], []
+        if not rule.is_plain:
+            return None
+        outcome = _go_on(run, rule_set.rules, rule, apply_plain_rule(run, rule))
+        if outcome is not None:
+            return outcome
 
 
-def _next_match(run: Run, rule_set: RuleSet, index: int, uri: str) -> tuple[int, RegexMatch | None]:
-    """Find the next rule whose pattern says yes to `uri`; the number of rules where none does."""
+async def go_on_waiting(run: Run, rule_set: RuleSet) -> Outcome:
+    """Apply the rule in front of which `apply_rules` has stopped, and all others behind it."""
     rules = rule_set.rules
-    is_subrequest = run.x.main is not None
+    while True:
+        rule = rules[run.index]
+        outcome = _go_on(run, rules, rule, await apply_rule(run, rule)) or apply_rules(run, rule_set)
+        if outcome is not None:
+            return outcome
+
+
+def _next_match(run: Run, rule_set: RuleSet) -> Rule | None:
+    """Find the next rule whose pattern says yes: `run.index` and `run.rule_match` are its own then."""
     if rule_set.in_turn or run.tracing:
-        return _next_in_turn(run, rules, index, uri, is_subrequest)
+        return _next_in_turn(run, rule_set.rules)
+    rules, uri, index = rule_set.rules, run.uri, run.index
     candidates = rule_set.candidates(uri)
     for number in candidates[bisect_left(candidates, index) :] if index else candidates:
         rule = rules[number]
-        if is_subrequest and rule.main_only:
+        if rule.main_only and run.x.main is not None:
             continue
         match = rule.regex.search(uri)
         if (match is None) is rule.negated:
-            return number, match
-    return len(rules), None
+            run.index, run.rule_match = number, match
+            return rule
+    return None
 
 
-def _next_in_turn(
-    run: Run, rules: list[Rule], index: int, uri: str, is_subrequest: bool
-) -> tuple[int, RegexMatch | None]:
+def _next_in_turn(run: Run, rules: list[Rule]) -> Rule | None:
     """As `_next_match`, with each rule asked: where they are few, or chained, or everything is told."""
-    count, told = len(rules), run.tracing
+    index, count, uri, told = run.index, len(rules), run.uri, run.tracing
     while index < count:
         rule = rules[index]
-        if is_subrequest and rule.main_only:
+        if rule.main_only and run.x.main is not None:
             index += 1
             continue
         if told:
@@ -129,9 +116,10 @@ def _next_in_turn(
             run.trace(3, f"applying pattern '{rule.pattern}' to uri '{uri}'")
         match = rule.regex.search(uri)
         if (match is None) is rule.negated:
-            return index, match
+            run.index, run.rule_match = index, match
+            return rule
         index = _behind(rules, index) if rule.chained else index + 1
-    return count, None
+    return None
 
 
 def _behind(rules: list[Rule], index: int) -> int:
@@ -141,26 +129,38 @@ def _behind(rules: list[Rule], index: int) -> int:
     return index + 1
 
 
-def _note_effect(run: Run, rule: Rule, effect: Effect) -> bool:
-    """Do what every match entails; True where the status is settled."""
-    x = run.x
-    if effect is not NOTED and rule.output is not None:
+def _go_on(run: Run, rules: list[Rule], rule: Rule, effect: Effect) -> Outcome | None:
+    """What comes of what a rule did: the outcome of all, or None where `run.index` says which one is next."""
+    if effect is NO_MATCH:
+        run.index = _behind(rules, run.index) if rule.chained else run.index + 1
+        return None
+    x, flags = run.x, rule.flags
+    if effect is not NOTED:
         run.last_substitution = rule
-        if run.tracing:
+        if run.tracing and rule.output is not None:
             run.trace(2, f"setting lastsub to rule with output {rule.output.text}")
-    limit = 2 * x.server.head_limits.line
-    if len(x.filename or "") > limit:
-        message = f"RewriteRule '{rule.pattern}' and URI '{x.uri}' exceeded maximum length ({limit})"
-        x.server.log(Level.ERROR, "rewrite", message, x)
-        x.status = 500
-        return True
+    if len(x.filename or "") > 2 * x.server.head_limits.line:
+        return _too_long(x, rule)
     if run.vary:
         x.headers_out.merge("Vary", ", ".join(run.vary))
-    return effect is REFUSED or rule.flags & Flag.STATUS != 0
+    if effect is REFUSED or flags & Flag.STATUS:
+        return STATUS
+    if effect is SUBSTITUTED:
+        run.changed = CHANGED_NO_ESCAPE if flags & Flag.NO_ESCAPE else CHANGED
+    if flags & _ENDS:
+        return _end(run, rule) if flags & _ENDS_MORE else run.changed
+    run.index += 1 + max(rule.skip, 0)
+    if flags & Flag.NEW_ROUND:
+        run.rounds += 1
+        if run.rounds >= rule.rounds:
+            return _too_many_rounds(x, rule)
+        run.index = 0
+    run.prepare_uri()
+    return None
 
 
-def _end(run: Run, rule: Rule, changed: Outcome) -> Outcome:
-    """What came of all rules, where this is the last of them."""
+def _end(run: Run, rule: Rule) -> Outcome:
+    """What came of all rules, where this is the last of them by PT or END."""
     x = run.x
     if rule.flags & Flag.PASS_THROUGH:
         if run.tracing:
@@ -172,7 +172,15 @@ def _end(run: Run, rule: Rule, changed: Outcome) -> Outcome:
             run.trace(8, "Rule has END flag, no further rewriting for this request")
         head = _head(x)
         head.notes[_END] = head
-    return changed
+    return run.changed
+
+
+def _too_long(x: Exchange, rule: Rule) -> Outcome:
+    limit = 2 * x.server.head_limits.line
+    message = f"RewriteRule '{rule.pattern}' and URI '{x.uri}' exceeded maximum length ({limit})"
+    x.server.log(Level.ERROR, "rewrite", message, x)
+    x.status = 500
+    return STATUS
 
 
 def _too_many_rounds(x: Exchange, rule: Rule) -> Outcome:

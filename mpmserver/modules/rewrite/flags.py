@@ -7,13 +7,13 @@ accepted, of which only D, DPI and discardpath mean something.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 from mpmserver.config.numbers import atoi
 from mpmserver.http.status import is_known
 from mpmserver.modules.rewrite.arguments import FlagError, split_flags
+from mpmserver.records import dataclass, field
 
 MAX_ROUNDS = 10000
 _REDIRECT_WORDS = {"permanent": 301, "temp": 302, "seeother": 303}

@@ -6,8 +6,6 @@ that is expanded per request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mpmserver.config.build import Build
 from mpmserver.config.errors import ConfigError
 from mpmserver.config.regex import Regex
@@ -16,6 +14,7 @@ from mpmserver.modules.rewrite.conditions import RewriteCondition
 from mpmserver.modules.rewrite.flags import ConditionFlag, Flag, rule_flags
 from mpmserver.modules.rewrite.substitution import NO_MAPS, Template, backreference_escape
 from mpmserver.modules.rewrite.uris import Absolute, absolute
+from mpmserver.records import dataclass, field
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +53,8 @@ class Rule:
     """Whether, apart from maps, something in it has to be waited for."""
     is_async: bool = field(init=False)
     """Whether something in it has to be waited for, if its maps are of such a kind."""
+    is_plain: bool = field(init=False)
+    """Whether nothing in it has to be waited for, and it does no more."""
     is_pure: bool = field(init=False)
     """Whether, apart from maps, its outcome depends on nothing but the request's head and the files it leads to."""
     maps: frozenset[str] = field(init=False)
@@ -79,6 +80,7 @@ class Rule:
             if condition.text is not None:
                 self._uses(condition.text)
         self.is_async = self.waits or bool(self.maps)
+        self.is_plain = not self.is_async and not self.does_more
         self.all_conditions = not self.is_async and not any(each.flags & _JOINED for each in self.conditions)
 
     def _uses(self, text: Template) -> None:

@@ -7,6 +7,7 @@ and the rule itself named it, else put below the DocumentRoot. PT hands it to th
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.environment import get_variable, set_variable
@@ -17,58 +18,78 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.modules.core.files import translate as core_translate
 from mpmserver.modules.rewrite.answers import end_if_settled, redirect
 from mpmserver.modules.rewrite.application import REDUCED
-from mpmserver.modules.rewrite.engine import NOTHING, Outcome, apply_rules, drive, has_ended
+from mpmserver.modules.rewrite.engine import apply_rules, drive, go_on_waiting, has_ended
 from mpmserver.modules.rewrite.flags import Flag
 from mpmserver.modules.rewrite.settings import RewriteDir, RewriteOption, RewriteServer
-from mpmserver.modules.rewrite.state import Run
+from mpmserver.modules.rewrite.state import NOTHING, Outcome, Run
+from mpmserver.modules.rewrite.trace import is_told
 from mpmserver.modules.rewrite.uris import PASS_THROUGH, with_home
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.site import Merged
 
 _NUMBERS = ("AH10410", "AH00669")
 _UNSAFE_PREFIX_STAT = 1 << 22
 """What Apache's own flag is worth, in the trace."""
 
 
-def translate(x: Exchange) -> Handled | None:
+def translator(settings: Merged) -> Callable[[Exchange], Handled | None]:
     """The hook for rules that wait for nothing."""
-    run = _begin(x)
-    return None if run is None else _finish(run, drive(apply_rules(run, x.server[RewriteServer].rule_set)))
+    begin, rule_set = _beginner(settings), settings.server[RewriteServer].rule_set
+
+    def translate(x: Exchange) -> Handled | None:
+        run = begin(x)
+        if run is None:
+            return None
+        return _finish(run, apply_rules(run, rule_set) or drive(go_on_waiting(run, rule_set)))
+
+    return translate
 
 
-async def translate_async(x: Exchange) -> Handled | None:
-    """Rewrite by the server's rules. Raises HTTPError where they refuse or redirect."""
-    run = _begin(x)
-    return None if run is None else _finish(run, await apply_rules(run, x.server[RewriteServer].rule_set))
+def waiting_translator(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | None]]:
+    """The hook for rules that may have to wait."""
+    begin, rule_set = _beginner(settings), settings.server[RewriteServer].rule_set
+
+    async def translate(x: Exchange) -> Handled | None:
+        run = begin(x)
+        if run is None:
+            return None
+        return _finish(run, apply_rules(run, rule_set) or await go_on_waiting(run, rule_set))
+
+    return translate
 
 
-def _begin(x: Exchange) -> Run | None:
-    """The state of a run through the server's rules, None where this request is not rewritten."""
-    if x.server[RewriteServer].owner is not x.server.config:
-        return None
-    run = Run(x, None)
-    allows_any = x.settings[RewriteDir].options & RewriteOption.ALLOW_ANY_URI
-    if not allows_any and (x.unparsed_uri == "*" or not x.uri.startswith("/")):
-        if run.tracing:
-            run.trace(
-                8,
-                f"Declining, request-URI '{x.uri}' is not a URL-path. Consult the manual entry for the RewriteOptions "
-                "directive for options and caveats about matching other strings.",
-            )
-        return None
-    if has_ended(x):
-        if run.tracing:
-            run.trace(8, "Declining, no further rewriting due to END flag")
-        return None
-    _set_script_variables(x)
-    if x.filename is None:
-        x.filename = x.uri
-        if run.tracing:
-            run.trace(2, f"init rewrite engine with requested uri {x.filename}")
-    elif run.tracing:
-        run.trace(2, f"init rewrite engine with passed filename {x.filename}. Original uri = {x.uri}")
-    return run
+def _beginner(settings: Merged) -> Callable[[Exchange], Run | None]:
+    """What gives the state of a run through the server's rules, None where a request is not rewritten."""
+    allows_any = bool(settings[RewriteDir].options & RewriteOption.ALLOW_ANY_URI)
+    told = is_told(settings)
+
+    def begin(x: Exchange) -> Run | None:
+        run = Run(x, None, told)
+        if not allows_any and (x.unparsed_uri == "*" or x.uri[:1] != "/"):
+            if told:
+                run.trace(
+                    8,
+                    f"Declining, request-URI '{x.uri}' is not a URL-path. Consult the manual entry for the "
+                    "RewriteOptions directive for options and caveats about matching other strings.",
+                )
+            return None
+        if has_ended(x):
+            if told:
+                run.trace(8, "Declining, no further rewriting due to END flag")
+            return None
+        _set_script_variables(x)
+        if x.filename is None:
+            x.filename = x.uri
+            if told:
+                run.trace(2, f"init rewrite engine with requested uri {x.filename}")
+        elif told:
+            run.trace(2, f"init rewrite engine with passed filename {x.filename}. Original uri = {x.uri}")
+        run.prepare_uri()
+        return run
+
+    return begin
 
 
 def _set_script_variables(x: Exchange) -> None:
@@ -158,4 +179,6 @@ def _prefix_document_root(run: Run) -> None:
 
 def applies(settings: Any) -> bool:
     """Whether a server's rules are applied at all."""
-    return bool(settings.server[RewriteServer].enabled and settings[RewriteDir].enabled)
+    server = settings.server
+    here = server[RewriteServer]
+    return bool(here.enabled and settings[RewriteDir].enabled and here.owner is server.config)

@@ -7,12 +7,12 @@ shared, not copied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mpmserver.config.settings import Settings, is_set, setting
 from mpmserver.modules.rewrite.ruleset import NO_RULES, RuleSet
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.modules.rewrite.conditions import RewriteCondition
@@ -50,7 +50,7 @@ class RewriteServer(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(RewriteServer, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         merged.pending = inner.pending
         outer_maps, inner_maps = _or_empty(outer.maps, {}), _or_empty(inner.maps, {})
         order = _inherits(merged.options, outer.options)
@@ -76,7 +76,7 @@ class RewriteDir(Settings):
 
     @classmethod
     def merge(cls, outer: Self, inner: Self) -> Self:
-        merged = super(RewriteDir, cls).merge(outer, inner)
+        merged = super().merge(outer, inner)
         merged.directory, merged.pending = inner.directory, inner.pending
         if not _or_empty(merged.options, 0) & RewriteOption.MERGE_BASE:
             merged.base = inner.base

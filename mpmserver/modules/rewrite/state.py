@@ -6,9 +6,10 @@ One `Run` serves one request in one of the two hooks, on one thread. Apache's ru
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any
 
-from mpmserver.modules.rewrite.trace import trace, tracing
+from mpmserver.modules.rewrite.trace import trace
 
 PROXY = "proxy:"
 """What a file name begins with that is a URL for the proxy."""
@@ -18,15 +19,30 @@ if TYPE_CHECKING:
     from mpmserver.modules.rewrite.rule import Rule
 
 
+class Outcome(enum.Enum):
+    """What a list of rules did to a request."""
+
+    NOTHING = enum.auto()
+    CHANGED = enum.auto()
+    CHANGED_NO_ESCAPE = enum.auto()
+    STATUS = enum.auto()
+    """`x.status` is the answer."""
+
+
+NOTHING, CHANGED, CHANGED_NO_ESCAPE, STATUS = Outcome
+"""By names of their own, for looking up an enumeration's member takes longer than most of what is done with it."""
+
+
 class Run:
     """What is known while the rules of one place are applied to one request."""
 
     __slots__ = (
-        "condition_match", "directory", "given_filename", "given_query", "is_proxy", "last_substitution", "rule_match",
-        "subject", "tracing", "uri", "vary", "vary_now", "x",
+        "changed", "condition_match", "directory", "given_filename", "given_query", "index", "is_proxy",
+        "last_substitution", "rounds", "rule_match", "subject", "tracing", "uri", "vary", "vary_now", "x",
     )  # fmt: skip
 
-    def __init__(self, x: Exchange, directory: str | None) -> None:
+    def __init__(self, x: Exchange, directory: str | None, told: bool = False) -> None:
+        """`told`: whether anything is told, as the trace."""
         self.x = x
         self.directory = directory
         """The directory that the rules belong to, None for the server's rules."""
@@ -47,9 +63,14 @@ class Run:
         self.vary_now: list[str] = []
         """Those of the condition being tested."""
         self.last_substitution: Rule | None = None
-        self.tracing = tracing(x)
+        self.tracing = told
+        self.index = 0
+        """The number of the present rule, or of the next."""
+        self.rounds = 1
+        self.changed: Outcome = NOTHING
+        """What the rules did so far."""
 
-    def prepare_uri(self) -> str:
+    def prepare_uri(self) -> None:
         """Say what patterns are matched with: the path, or the file name (with what stands behind it) below a place."""
         x, directory = self.x, self.directory
         uri = x.filename or ""
@@ -60,7 +81,6 @@ class Run:
             if not is_proxy:
                 uri = uri.removeprefix(directory)
         self.uri = uri
-        return uri
 
     def tell_uri(self) -> None:
         """Tell what was done to the file name."""

@@ -13,8 +13,14 @@ from typing import Final
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.names import server_name
 from mpmserver.core.settings import Level
+from mpmserver.core.site import Merged
 
 _LEAST: Final = Level.TRACE1
+
+
+def is_told(settings: Merged) -> bool:
+    """Whether anything is to be told at all for requests with these settings."""
+    return settings.logs(_LEAST, "rewrite")
 
 
 def tracing(x: Exchange) -> bool:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -27,6 +26,7 @@ from mpmserver.http.text import escape_html
 from mpmserver.modules.status.figures import FIGURES
 from mpmserver.modules.status.report import report
 from mpmserver.modules.status.snapshot import snapshot
+from mpmserver.records import dataclass
 
 HANDLERS = ("server-status", "application/x-httpd-status")
 DEFAULT_REFRESH = 10

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mpmserver.core.names import TOKENS
@@ -25,6 +24,7 @@ from mpmserver.core.scoreboard import (
 )
 from mpmserver.core.settings import CoreServer
 from mpmserver.modules.status.figures import KIB
+from mpmserver.records import dataclass
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.differential.case import load_case, read_items
@@ -22,15 +24,26 @@ from tests.differential.runner import found_in
 SIZE = 200
 
 
-def differing(kind: Kind, samples: Sequence[Sample], mpm: str, subject: str) -> list[list[Difference]]:
-    """For each sample what differs between Apache and ``subject``, most often nothing."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How samples are compared: the MPM, Apache with what, and whether answers from memory are compared, too."""
+
+    mpm: str
+    subject: str
+    recalled: bool = False
+    hits: Counter[str] = field(default_factory=Counter)
+    """How many of these there were so far."""
+
+
+def differing(kind: Kind, samples: Sequence[Sample], way: Way) -> list[list[Difference]]:
+    """For each sample what differs between Apache and the other server, most often nothing."""
     found: list[list[Difference]] = []
     for start in range(0, len(samples), SIZE):
-        found += _run(kind, samples[start : start + SIZE], mpm, subject)
+        found += _run(kind, samples[start : start + SIZE], way)
     return found
 
 
-def _run(kind: Kind, samples: Sequence[Sample], mpm: str, subject: str) -> list[list[Difference]]:
+def _run(kind: Kind, samples: Sequence[Sample], way: Way) -> list[list[Difference]]:
     written = [kind.write(sample, f"s{number:03d}") for number, sample in enumerate(samples)]
     place = Path(tempfile.mkdtemp(prefix="mpmserver-generated-"))
     folder = place / f"generated_{kind.name}"
@@ -38,9 +51,11 @@ def _run(kind: Kind, samples: Sequence[Sample], mpm: str, subject: str) -> list[
         lay_down(kind, written, folder)
         case = load_case(folder)
         labels = [item.label for item in case.items]
-        found = _unexplained(found_in(case, mpm, subject).differences)
+        result = found_in(case, way.mpm, way.subject, recalled=way.recalled)
     finally:
         shutil.rmtree(place)
+    way.hits.update(result.hits)
+    found = _unexplained(result.differences)
     whole = found[WHOLE_CASE]
     if any(item.field == "run" for item in whole):
         if not samples:
@@ -48,9 +63,9 @@ def _run(kind: Kind, samples: Sequence[Sample], mpm: str, subject: str) -> list[
         if len(samples) == 1:
             return [[] if whole[0].apache and whole[0].ours else whole]
         if len(samples) == SIZE:
-            _run(kind, (), mpm, subject)
+            _run(kind, (), way)
         middle = len(samples) // 2
-        return [each for half in (samples[:middle], samples[middle:]) for each in _run(kind, half, mpm, subject)]
+        return [each for half in (samples[:middle], samples[middle:]) for each in _run(kind, half, way)]
     return _shared_out(written, labels, found, folder)
 
 

@@ -9,21 +9,19 @@ from pathlib import Path
 
 from tests.differential.case import CASES
 from tests.differential.compare import Difference
-from tests.differential.generated.batch import differing
+from tests.differential.generated.batch import Way, differing
 from tests.differential.generated.sample import Kind, Sample, lay_down, smaller
 
 ROUNDS = 60
 AT_ONCE = 40
 
 
-def shrunk(
-    kind: Kind, sample: Sample, found: Sequence[Difference], mpm: str, subject: str
-) -> tuple[Sample, Sequence[Difference]]:
+def shrunk(kind: Kind, sample: Sample, found: Sequence[Difference], way: Way) -> tuple[Sample, Sequence[Difference]]:
     """Go from sample to smaller sample as long as one of the fields that differed at first differs."""
     fields = {item.field for item in found}
     for _round in range(ROUNDS):
         candidates = list(islice(dict.fromkeys(smaller(sample)), AT_ONCE))
-        results = differing(kind, candidates, mpm, subject) if candidates else []
+        results = differing(kind, candidates, way) if candidates else []
         still = [pair for pair in zip(candidates, results, strict=True) if fields & {item.field for item in pair[1]}]
         if not still:
             break

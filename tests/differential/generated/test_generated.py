@@ -11,15 +11,18 @@ from tests.differential.__main__ import describe
 from tests.differential.case import load_case
 from tests.differential.generate import KINDS
 from tests.differential.generated import authorization, expressions
-from tests.differential.generated.batch import differing
+from tests.differential.generated.batch import Way, differing
 from tests.differential.generated.sample import draw, smaller
 from tests.differential.generated.shrink import keep
 from tests.differential.module_names import module_of
+from tests.differential.recalled import RECALLED
 from tests.live_server import require_apache
 
 MPM = os.environ.get("DIFFERENTIAL_MPM", "event")
 SEED = 20
 COUNTS = {"rewrite": 200, "expressions": 400, "authorization": 200}
+#: How many answers at least come from memory, found by either way.
+LEAST_HITS = {"rewrite": 200, "expressions": 150, "authorization": 80}
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -27,10 +30,13 @@ def test_samples_equal_apache(name: str) -> None:
     require_apache()
     samples = draw(KINDS[name], COUNTS[name], SEED)
     assert len(samples) > COUNTS[name] // 2
-    results = differing(KINDS[name], samples, MPM, "mpmserver")
+    way = Way(MPM, "mpmserver", recalled=RECALLED)
+    results = differing(KINDS[name], samples, way)
     lines = [f"sample {number}: {describe(found[0], full=False)}" for number, found in enumerate(results) if found]
-    again = f"python -m tests.differential.generate --kind {name} --samples {COUNTS[name]} --seed {SEED}"
+    again = f"python -m tests.differential.generate --kind {name} --samples {COUNTS[name]} --seed {SEED} --mpm {MPM}"
+    again += " --recalled" if RECALLED else ""
     assert not lines, "\n".join([f"{len(lines)} differ; {again} shrinks them", *lines[:5]])
+    assert not RECALLED or min(way.hits.values()) >= LEAST_HITS[name]
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from mpmserver.config.node import Node, Origin
+from mpmserver.records import FrozenError
 
 
 def test_equality_ignores_where_it_was_written() -> None:
@@ -19,6 +18,6 @@ def test_equality_ignores_where_it_was_written() -> None:
 
 def test_a_node_is_frozen_and_knows_its_key() -> None:
     node = Node("<Directory", "/x", (), Origin("a", 1))
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(FrozenError):
         node.name = "y"  # type: ignore[misc]
     assert (node.key, node.is_section, str(node.origin)) == ("<directory", True, "a:1")

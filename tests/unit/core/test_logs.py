@@ -53,6 +53,54 @@ class TestFile:
         sink.flush()
         assert path.read_bytes() == b"two\nthree\n"
 
+    def test_one_line_is_one_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "log"
+        sink = FileSink(str(path))
+        written: list[bytes] = []
+        real = os.write
+
+        def write(fd: int, data: bytes) -> int:
+            written.append(data)
+            return real(fd, data)
+
+        monkeypatch.setattr(os, "write", write)
+        sink.write(b"one\n")
+        sink.flush()
+        sink.flush()
+        assert written == [b"one\n"]
+        assert path.read_bytes() == b"one\n"
+
+    @pytest.mark.parametrize("first", [2, BlockingIOError()])
+    def test_a_line_that_is_not_taken_at_once_goes_on(
+        self, first: int | OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "log"
+        sink = FileSink(str(path))
+        answers = [first]
+        real = os.write
+
+        def write(fd: int, data: bytes) -> int:
+            answer = answers.pop() if answers else len(data)
+            if isinstance(answer, OSError):
+                raise answer
+            return real(fd, data[:answer])
+
+        monkeypatch.setattr(os, "write", write)
+        sink.write(b"one\n")
+        sink.flush()
+        assert path.read_bytes() == b"one\n"
+        assert sink.dropped == 0
+
+    def test_a_line_that_can_t_be_written_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(fd: int, data: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        sink = FileSink(str(tmp_path / "log"))
+        monkeypatch.setattr(os, "write", full)
+        sink.write(b"one\n")
+        sink.flush()
+        assert sink.dropped == 1
+
     def test_an_existing_file_is_continued(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         path.write_bytes(b"old\n")

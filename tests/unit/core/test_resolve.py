@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mpmserver.core import site
 from tests.memory import get, log_of, world
 
 MARK = "SetEnv X {0}\n"
@@ -76,6 +77,16 @@ def test_equal_sections_give_the_same_object(tmp_path: Path) -> None:
     main = made.site.main
     sections = main.defaults.sections
     assert main.merge(sections) is main.merge(tuple(sections))
+
+
+def test_what_is_expected_is_made_before_anybody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is made once, in the parent: not one plan is made for the first file of the document root."""
+    _site(tmp_path, "")
+    made = world(tmp_path, (SHOW + "<Directory {root}>\nSetEnv X dir\n</Directory>\n").format(root=tmp_path))
+    made.expect_requests()
+    monkeypatch.setattr(site, "Plan", None)
+    monkeypatch.setattr(site, "Merged", None)
+    assert get(made, "/x.cgi").body == b"dir"
 
 
 def test_htaccess_is_parsed_once_and_read_again_when_it_changes(tmp_path: Path) -> None:

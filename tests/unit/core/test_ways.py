@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from mpmserver.core import resolve
+from mpmserver.core import ways
 from mpmserver.core.recall import looks
 from mpmserver.core.world import World
 from tests.memory import get, world
@@ -104,7 +104,7 @@ def test_a_file_that_appears_on_the_way_counts_and_so_does_its_end(tmp_path: Pat
 
 
 def test_ways_are_bounded_and_forgotten_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve, "KEPT", 3)
+    monkeypatch.setattr(ways, "KEPT", 3)
     made = world(tmp_path, "Recall Off\n")
     for number in range(6):
         folder = tmp_path / "htdocs" / str(number)
@@ -113,7 +113,7 @@ def test_ways_are_bounded_and_forgotten_one_by_one(tmp_path: Path, monkeypatch: 
     for _ in range(2):
         for number in range(6):
             assert get(made, f"/{number}/a.txt").body == str(number).encode()
-    assert [key[1][-1] for key in made.resolver._ways] == ["3", "4", "5"]
+    assert [key[1][-1] for key in made.resolver.ways.known] == ["3", "4", "5"]
 
 
 def test_where_links_are_checked_no_way_is_kept(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_path_info_begins_at_the_first_name_that_is_missing(
     looked.clear()
     assert get(made, "/a/b/c/d/e").status == 404
     files = [path for path in looked if not path.endswith(".htaccess")]
-    above = [str(folder)] if known else [f"/{part}" for part in _downwards(str(folder))]
-    assert files == [f"{folder}/c/d/e", *above, f"{folder}/c"]
+    whole = [f"{folder}/c/d/e", *[f"/{part}" for part in _downwards(str(folder))], f"{folder}/c"]
+    assert files == ([str(folder)] if known else whole)
 
 
 def _downwards(path: str) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mpmserver.core.exchange import Exchange
 from mpmserver.http.dates import http_date
 from mpmserver.http.errors import HTTPError
-from mpmserver.modules.cgi.head import LINE_MOST, ScriptHead, apply_head
+from mpmserver.modules.cgi.head import HEAD_MOST, HEADS_MOST, LINE_MOST, ScriptHead, _heads, apply_head
 from tests.unit.modules.kit import SiteKit
 
 MODIFIED = "Wed, 15 Nov 2023 08:49:37 GMT"
@@ -41,6 +41,25 @@ def test_fields(output: bytes, fields: list[tuple[str, str]], rest: bytes) -> No
     head, left = fed(output)
     assert head.complete
     assert (head.fields, left) == (fields, rest)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_head_that_comes_again_means_the_same(end: bytes) -> None:
+    lines = end.join([b"A: 1", b"Status: 404 No", b"", b""])
+    for rest in (b"", b"body", b"a\n\nb\r\n\r\n"):
+        head, left = fed(lines + rest)
+        assert (head.complete, head.decided, head.fields, head.status, left) == (
+            True, True, [("A", "1")], "404 No", rest,
+        )  # fmt: skip
+
+
+def test_only_so_many_heads_are_kept() -> None:
+    for number in range(3 * HEADS_MOST):
+        head, left = fed(b"Number: %d\n\nrest" % number)
+        assert (head.fields, left) == ([("Number", str(number))], b"rest")
+        assert len(_heads) <= HEADS_MOST
+    fed(b"A: " + b"x" * HEAD_MOST + b"\n\n")
+    assert all(len(text) <= HEAD_MOST for text in _heads)
 
 
 @pytest.mark.parametrize(

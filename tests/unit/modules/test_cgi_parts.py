@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pytest
 
+from mpmserver.modules.cgi import spawn
 from mpmserver.modules.cgi import spool as spool_module
 from mpmserver.modules.cgi.handler import query_words
 from mpmserver.modules.cgi.scriptlog import ScriptRecord
@@ -31,19 +32,19 @@ def test_a_spool_keeps_the_order_and_moves_to_disk(monkeypatch: pytest.MonkeyPat
         put += data
         if number % 3 == 0:
             taken += spool.take()
-        assert len(spool) == len(put) - len(taken)
+        assert spool.size == len(put) - len(taken)
     assert len(os.listdir("/proc/self/fd")) == len(before) + 1
     while data := spool.take():
         taken += data
     assert taken == put
-    assert len(spool) == 0
+    assert spool.size == 0
     assert os.listdir("/proc/self/fd") == before
-    spool.put(b"behind")
-    spool.put_back(b"before ")
-    assert spool.take() == b"before behind"
+    spool.put(b"head, body")
+    spool.cut(lambda memory: memory.__delitem__(slice(0, 6)))
+    assert (spool.size, spool.take()) == (4, b"body")
     spool.put(b"x" * 200)
     spool.close()
-    assert len(spool) == 0
+    assert spool.size == 0
 
 
 def output_of(path: Path, arguments: tuple[str, ...] = (), limits: Limits = MappingProxyType({})) -> str:
@@ -87,6 +88,25 @@ def test_names_of_variables_are_those_that_a_shell_knows(tmp_path: Path) -> None
     with os.fdopen(program.stdout, "rb") as stdout, os.fdopen(program.stderr, "rb"):
         assert {b"c_=1", b"_x_y=2", b"ok=3"} <= set(stdout.read().splitlines())
     assert os.waitpid(program.pid, 0)[1] == 0
+
+
+def test_variables_are_kept_by_name_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spawn, "PAIRS_MOST", 3)
+    pairs = spawn._Pairs()
+    monkeypatch.setattr(spawn, "_PAIRS", pairs)
+    long = "x" * (spawn.VALUE_MOST + 1)
+    for number in range(10):
+        environment = {"A": "\u00e4", "B": str(number), "LONG": long, "BYTE": "\udcff"}
+        expected = [b"A=\xc3\xa4", b"B=%d" % number, b"LONG=" + long.encode(), b"BYTE=\xff"]
+        assert spawn._as_variables(environment) == expected
+        assert len(pairs) <= 3
+        assert ("LONG", long) not in pairs
+
+
+def test_of_names_that_are_the_same_to_a_shell_the_last_one_counts() -> None:
+    for _each in range(2):
+        assert spawn._as_variables({"a-b": "1", "c": "2", "a.b": "3", "1d": "4"}) == [b"a_b=3", b"c=2", b"_d=4"]
+        assert spawn._as_variables({"a_b": "5"}) == [b"a_b=5"]
 
 
 def test_limits_are_set_by_a_shell_that_becomes_the_program(script: Path) -> None:

@@ -11,7 +11,7 @@ from mpmserver.core.exchange import Exchange, Peer
 from mpmserver.core.module import Hook
 from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.moment import Moment
-from mpmserver.core.recall.recollection import Recollection, RememberedLine, recollection
+from mpmserver.core.recall.recollection import FieldPart, Recollection, RememberedLine, recollection
 from mpmserver.core.world import World
 from mpmserver.http.head import parse_head
 from mpmserver.http.headers import Headers
@@ -73,7 +73,7 @@ def moment_of(x: Exchange) -> Moment:
 
 def write(found: Recollection, moment: Moment, headers: Headers) -> None:
     """Write the lines, as a hit does."""
-    for template, fetch, write_line in found.lines(headers):
+    for template, fetch, write_line in found.lines(headers.joined):
         write_line(template % fetch(moment))
 
 
@@ -239,7 +239,7 @@ def test_several_hooks_write_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyP
     written: list[bytes] = []
 
     def hook(name: bytes) -> Hook:
-        parts = (name, lambda headers: (headers.get("X") or "-").encode(), b" at %d")
+        parts = (name, FieldPart("x", lambda value: (value or "-").encode()), b" at %d")
         line = RememberedLine(parts, lambda moment: moment.second, written.append, timed=name == b"b ")
         return Hook(LOG.phase, lambda x: None, remember=lambda x: [line])
 

@@ -45,6 +45,7 @@ from mpmserver.net.listen import Listener, ListenOptions, open_listeners, resolv
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, offload, ready, sleep, work
 from mpmserver.serve.outcome import Outcome
+from tests.live_server import free_port
 
 SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
@@ -253,10 +254,8 @@ def configuration_of(**settings: Any) -> Configuration:
 
 def free_listener() -> Listener:
     """A listening socket on a free port of the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return open_listeners(resolve("127.0.0.1", port), ListenOptions(defer_seconds=1, filters={"http": "none"}))[0]
+    options = ListenOptions(defer_seconds=1, filters={"http": "none"})
+    return open_listeners(resolve("127.0.0.1", free_port()), options)[0]
 
 
 def built_in(name: str) -> MPM:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -38,6 +39,7 @@ class Lot:
     def __init__(self, name: str) -> None:
         self.poller: Poller = MULTIPLEXERS[name]()
         self.parking = Parking(self.poller)
+        self.parking.now = time.monotonic()
         self.sockets: list[socket.socket] = []
 
     def connection(self, **options: Any) -> tuple[Any, socket.socket]:
@@ -241,6 +243,7 @@ def test_what_came_in_time_does_not_expire(lot: Lot) -> None:
     due = lot.parking.deadlines.next
     lot.parking.unpark(connection)
     assert list(lot.parking.expire(due + 1)) == []
+    lot.parking.now += 1.5
     lot.parking.idle(connection)
     assert lot.parking.deadlines.next > due
 
@@ -307,3 +310,14 @@ def test_a_renewed_connection_has_its_full_time_and_its_turn(lot: Lot) -> None:
     lot.parking.renew(first)
     assert lot.parking.counts[TimeoutClass.KEEP_ALIVE] == 2
     assert lot.parking.table[first.fd] is first
+
+
+def test_what_waits_since_the_same_turn_shares_one_time(lot: Lot) -> None:
+    first, second = lot.connection()[0], lot.connection()[0]
+    for connection in (first, second):
+        lot.parking.enter(connection)
+        lot.parking.idle(connection)
+    assert first.renewed is second.renewed is lot.parking.now
+    queue = lot.parking.deadlines.add(first, TimeoutClass.KEEP_ALIVE, 5.0, lot.parking.now)
+    assert list(queue.values()) == [lot.parking.now] * 2
+    assert lot.parking.deadlines.next == lot.parking.now + 5.0

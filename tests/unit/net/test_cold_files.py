@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from mpmserver.net import transport
-from mpmserver.net.transport import PlainTransport
+from mpmserver.net.transport import SENDFILE_CHUNK, PlainTransport
 from mpmserver.net.waits import Offload
 
-SIZE = 3 << 19
+SIZE = 3 * SENDFILE_CHUNK // 2
 """A chunk and a half."""
 
 

@@ -18,6 +18,7 @@ from mpmserver.net.listen import (
     parse_listen,
     resolve,
 )
+from tests.live_server import free_port
 
 OPTIONS = ListenOptions()
 
@@ -87,20 +88,13 @@ def taken() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-def free() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def close(listeners: list[Listener]) -> None:
     for listener in listeners:
         listener.close()
 
 
 def test_open_and_options() -> None:
-    port = free()
+    port = free_port()
     options = ListenOptions(send_buffer=20000, receive_buffer=30000, defer_seconds=7)
     (listener,) = opened = open_listeners(resolve("127.0.0.1", port), options)
     get = listener.socket.getsockopt
@@ -118,13 +112,13 @@ def test_open_and_options() -> None:
 
 @pytest.mark.parametrize(("filters", "deferred"), [({}, True), ({"http": "data"}, True), ({"http": "none"}, False)])
 def test_accept_filter(filters: dict[str, str], deferred: bool) -> None:
-    (listener,) = opened = open_listeners(resolve("127.0.0.1", free()), ListenOptions(filters=filters))
+    (listener,) = opened = open_listeners(resolve("127.0.0.1", free_port()), ListenOptions(filters=filters))
     assert bool(listener.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT)) == deferred
     close(opened)
 
 
 def test_every_interface() -> None:
-    port = free()
+    port = free_port()
     (listener,) = opened = open_listeners(resolve(None, port), ListenOptions(filters={"http": "none"}))
     assert listener.wildcard
     with socket.create_connection(("127.0.0.1", port), 5):
@@ -161,7 +155,7 @@ def test_nothing_to_listen_on() -> None:
 
 
 def test_all_or_none(taken: int) -> None:
-    port = free()
+    port = free_port()
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(ListenFailed):
         open_listeners([*resolve("127.0.0.1", port), *resolve("127.0.0.1", taken)], OPTIONS)
@@ -169,8 +163,8 @@ def test_all_or_none(taken: int) -> None:
 
 
 def test_sockets_are_inherited_and_those_not_wanted_closed() -> None:
-    first, second = (open_listeners(resolve("127.0.0.1", free()), OPTIONS)[0] for _each in range(2))
-    new = free()
+    first, second = (open_listeners(resolve("127.0.0.1", free_port()), OPTIONS)[0] for _each in range(2))
+    new = free_port()
     addresses = [*resolve("127.0.0.1", new), *resolve("127.0.0.1", first.port, "https")]
     fds = [first.socket.detach(), second.socket.detach()]
     opened = open_listeners(addresses, OPTIONS, fds)
@@ -183,7 +177,7 @@ def test_sockets_are_inherited_and_those_not_wanted_closed() -> None:
 
 
 def test_a_wildcard_is_inherited() -> None:
-    port = free()
+    port = free_port()
     (listener,) = open_listeners(resolve(None, port), OPTIONS)
     fd = listener.socket.detach()
     opened = open_listeners(resolve(None, port), OPTIONS, [fd])
@@ -192,7 +186,7 @@ def test_a_wildcard_is_inherited() -> None:
 
 
 def test_a_failure_leaves_inherited_sockets_alone(taken: int) -> None:
-    (listener,) = open_listeners(resolve("127.0.0.1", free()), OPTIONS)
+    (listener,) = open_listeners(resolve("127.0.0.1", free_port()), OPTIONS)
     port, fd = listener.port, listener.socket.detach()
     with pytest.raises(ListenFailed):
         open_listeners([*resolve("127.0.0.1", port), *resolve("127.0.0.1", taken)], OPTIONS, [fd])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mpmserver.net.transport import SENDFILE_TURN, PlainTransport
-from mpmserver.net.waits import Ready, Sleep, TimedOut
+from mpmserver.net.waits import Ready, TimedOut
 
 LARGE = b"0123456789abcdef" * (1 << 16)
 
@@ -112,4 +112,42 @@ def test_a_client_that_takes_all_leaves_others_their_turn(tmp_path: Path, monkey
         size = 2 * SENDFILE_TURN + 1
         sent, _, waits = drive(PlainTransport(ours, blocking=False).sendfile(opened.fileno(), 0, size, 5.0), theirs)
     assert sent == sum(taken) == size
-    assert [type(wait) for wait in waits] == [Sleep, Sleep]
+    assert [type(wait) for wait in waits] == [Ready, Ready]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_head_and_the_beginning_of_a_file_go_out_at_once(blocking: bool, tmp_path: Path) -> None:
+    """A socket that blocks gets the head alone: there is no sendfile() that wouldn't wait."""
+    ours, theirs = socket.socketpair()
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with ours, theirs, path.open("rb") as opened:
+        transport = PlainTransport(ours, blocking)
+        sent = transport.sendfile_now(b"head", opened.fileno(), 2, 5)
+        assert theirs.recv(100) == (b"head" if blocking else b"head23456")
+        assert sent == transport.sent == (4 if blocking else 9)
+
+
+def test_a_loop_goes_on_with_a_file_in_its_coroutine_s_place(tmp_path: Path) -> None:
+    """It is told when all was sent, and the coroutine finds that done; an error waits for the coroutine, too."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    path = tmp_path / "file"
+    path.write_bytes(LARGE)
+    with ours, theirs, path.open("rb") as opened:
+        sending = PlainTransport(ours, blocking=False).sendfile(opened.fileno(), 0, len(LARGE), 5.0)
+        waited = sending.send(None)
+        assert type(waited) is Ready and waited.go_on is not None
+        arrived = b""
+        while not waited.go_on():
+            arrived += read_all(theirs)
+        assert arrived + read_all(theirs) == LARGE
+        with pytest.raises(StopIteration) as end:
+            sending.send((ours.fileno(),))
+        assert end.value.value == len(LARGE)
+        sending = PlainTransport(ours, blocking=False).sendfile(opened.fileno(), 0, len(LARGE), 5.0)
+        waited = sending.send(None)
+        theirs.close()
+        assert waited.go_on() is True
+        with pytest.raises(OSError, match="pipe"):
+            sending.send((ours.fileno(),))

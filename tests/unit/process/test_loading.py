@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from mpmserver.core.logs import LogSink
 from mpmserver.process.command import Command
 from mpmserver.process.loading import compile_world, load_configuration, log_warnings, startup_line
+from mpmserver.records import replace
 from tests.memory import Log
 
 TEXT = """

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mpmserver.core.errorlog import os_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.settings import Level
 from mpmserver.modules.rewrite.trace import trace, tracing
+from mpmserver.records import dataclass, field
 
 REMEMBERED = 4096
 """How many answers of one map are remembered: a client can ask for any number of keys."""

@@ -71,6 +71,21 @@ def test_two_looks_that_differ(site: Path) -> None:
     assert looks.checks() is None
 
 
+def test_a_file_in_the_place_of_a_directory_and_the_other_way_round(site: Path) -> None:
+    looks = Looks()
+    (site / "folder").mkdir()
+    looks.stat(str(site / "folder"))
+    looks.stat(str(site / "file"))
+    folder, file = looks.checks() or ()
+    assert unchanged((folder, file))
+    (site / "folder").rmdir()
+    (site / "folder").touch()
+    (site / "file").unlink()
+    (site / "file").mkdir()
+    assert not unchanged((folder,))
+    assert not unchanged((file,))
+
+
 def test_something_that_comes_between_two_looks(site: Path) -> None:
     looks = Looks()
     with pytest.raises(FileNotFoundError):

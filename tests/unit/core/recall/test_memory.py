@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.exchange import Peer
-from mpmserver.core.recall.memory import AUTO_BYTES, AUTO_LEAST, IN_VAIN, MOST_VARIANTS, Recall, begin, size_of
+from mpmserver.core.recall.memory import (
+    AUTO_BYTES,
+    AUTO_LEAST,
+    IN_VAIN,
+    MOST_GISTS,
+    MOST_HEADS,
+    MOST_VARIANTS,
+    Recall,
+    begin,
+    size_of,
+)
 from mpmserver.core.recall.moment import Moment
 from mpmserver.core.world import World
 from mpmserver.serve.connection import Connection
@@ -146,6 +156,78 @@ def test_fields_that_were_asked_for_are_compared(tmp_path: Path) -> None:
     assert counts(made) == (0, 1, 3)
     assert client.ask(head("/a.html", f"If-None-Match: {tag}", "X-Other: 1")).startswith(b"HTTP/1.1 304 ")
     assert counts(made) == (0, 2, 3)
+
+
+def test_heads_with_the_same_gist_are_not_parsed_again(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(made)
+    first = client.ask(head())
+    client.ask(head("/a.html", "X: 1"))
+    monkeypatch.setattr("mpmserver.serve.recalled.whole_head", lambda data, limits: pytest.fail("parsed"))
+    for number in range(2, 5):
+        at = 1_800_000_000.0 + number
+        assert client.ask(head("/a.html", f"Y: {number}", "Accept: b"), at)[80:] == first[80:]
+    assert counts(made) == (0, 4, 1)
+
+
+def test_a_field_that_is_asked_for_later_decides(tmp_path: Path) -> None:
+    """The second condition asks for the cookie where the first one holds: from then on it decides."""
+    rules = """RewriteEngine On
+RewriteCond %{HTTP:X-Ask} 1
+RewriteCond %{HTTP_COOKIE} bad
+RewriteRule . - [F]
+"""
+    made = site(tmp_path, f'<Directory "{tmp_path}/htdocs">\n{rules}</Directory>\n')
+    client = Client(made)
+    for number in range(3):
+        assert client.ask(head("/a.html", f"Cookie: {number}")).endswith(b"first\n")
+    for cookie in ("good", "bad", "good", "bad"):
+        for number in range(3):
+            answer = client.ask(head("/a.html", "X-Ask: 1", f"X: {number}", f"Cookie: {cookie}"))
+            assert answer.startswith(b"HTTP/1.1 403 " if cookie == "bad" else b"HTTP/1.1 200 ")
+            assert client.ask(head("/a.html", "Cookie: bad", f"Y: {cookie}{number}")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("fields", [("Content-Length: 5",), ("Transfer-Encoding: chunked",), ("Expect: 100-continue",)])
+def test_a_body_that_follows_is_taken_off_the_connection(made: World, fields: tuple[str, ...]) -> None:
+    client = Client(made)
+    for number in range(3):
+        client.ask(head("/a.html", f"X: {number}"))
+    hits = counts(made)[:2]
+    asked = head("/a.html", *fields)
+    chunked = "chunked" in fields[0]
+    client.transport.pieces = [b"5\r\nhello\r\n0\r\n\r\n" if chunked else b"hello"]
+    assert client.ask(asked).endswith(b"first\n")
+    assert counts(made)[:2] == hits
+    if "Expect" not in fields[0]:
+        assert not client.transport.pieces
+        assert client.ask(head()).endswith(b"first\n")
+
+
+def test_gists_are_bounded_and_counted(tmp_path: Path) -> None:
+    made = site(tmp_path, "MaxKeepAliveRequests 0\n")
+    recall = made.recall
+    assert recall is not None
+    client = Client(made)
+    for number in range(2 * MOST_GISTS + MOST_HEADS):
+        client.ask(head("/a.html", f"Connection: x{number}", f"X: {number}"))
+    shelf = recall.shelf(("127.0.0.1", 8080))
+    (known,) = shelf.gists.values()
+    assert 0 < len(known.records) <= MOST_GISTS + MOST_HEADS
+    (record,) = recall._records
+    assert len(record.more_texts or ()) == MOST_GISTS + MOST_HEADS
+    assert recall.size == record.size
+    recall.forget(record)
+    assert not shelf.gists and not shelf.heads and not recall.size
+
+
+def test_limits_hold_for_heads_with_a_known_gist(tmp_path: Path) -> None:
+    made = site(tmp_path, "LimitRequestFields 4\nLimitRequestFieldSize 100\n")
+    for field in ("A: b\r\n" * 4, "A: " + "b" * 100 + "\r\n", "A : b\r\n", "A: b\nC: d\r\n"):
+        client = Client(made)
+        for number in range(3):
+            assert client.ask(head("/a.html", f"X: {number}")).endswith(b"first\n")
+        bad = head().replace(b"\r\n\r\n", f"\r\n{field}\r\n".encode())
+        assert client.ask(bad).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(
@@ -345,7 +427,8 @@ def test_recall_off(tmp_path: Path) -> None:
     made = site(tmp_path, "Recall Off\n")
     assert made.recall is None
     client = Client(made)
-    assert client.ask(head()) == client.ask(head())
+    first, second = (client.ask(head()) for _each in range(2))
+    assert first[80:] == second[80:], "but for the date"
 
 
 def test_an_expires_is_made_anew_with_the_date(tmp_path: Path) -> None:

@@ -215,9 +215,28 @@ RewriteRule ^http: nothing
     assert "Additionally, a 307" in answer.text
 
 
+def test_a_page_speaks_of_the_status_that_a_redirected_request_has_already(tmp_path: Path) -> None:
+    docs = tmp_path / "htdocs"
+    kit = site(tmp_path, f"""
+<Directory {docs}>
+RewriteEngine On
+RewriteRule ^again-(.*) $1 [L]
+RewriteRule ^proxied http://other.test/x [R=301]
+RewriteRule ^http: http://other.test/y [P]
+</Directory>
+""")
+    assert kit.get("/proxied").status == 403
+    assert "Additionally" not in kit.get("/proxied").text
+    answer = kit.get("/again-proxied")
+    assert answer.status == 403
+    assert "<title>403 Forbidden" in answer.text
+    assert "Additionally, a 301" in answer.text
+
+
 def test_slashes_at_the_front_are_one_unless_the_rule_writes_them(tmp_path: Path) -> None:
     kit = site(tmp_path, """
 MergeSlashes Off
+LogLevel rewrite:trace2
 RewriteRule ^/one/(.*) /$1 [L]
 RewriteRule ^/unc/(.*) /$1 [UNC,L]
 RewriteRule ^/own/(.*) //$1 [L]

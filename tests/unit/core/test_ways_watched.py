@@ -1,0 +1,162 @@
+"""Ways that are watched: where the kernel tells of changes they cost no look, and no change is missed."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mpmserver.core import ways
+from mpmserver.core.recall.memory import begin
+from tests.memory import Answer, get, world
+from tests.unit.core.test_ways import looked, settle
+
+__all__ = ["looked"]
+
+SITE = """RecallRevalidate 60
+<Directory {root}/htdocs>
+AllowOverride All
+</Directory>
+"""
+
+
+class Watched:
+    """A site whose process hears of changes, where nothing is remembered but ways."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.world = world(tmp_path, SITE.format(root=tmp_path))
+        self.folder = tmp_path / "htdocs" / "one" / "two"
+        self.folder.mkdir(parents=True)
+        for place in (tmp_path / "htdocs", self.folder):
+            (place / "a.txt").write_text("hello")
+        (self.folder / ".htaccess").write_text("Header set X-Way here\n")
+        recall = begin(self.world.site, 1, blocking=False)
+        assert recall is not None
+        assert recall.watches is not None
+        self.recall, self.watches = recall, recall.watches
+        recall.comes_again = lambda mark: False  # type: ignore[method-assign]
+        self.known = self.world.resolver.ways.known
+        self.ask()
+        settle(self.world)
+        self.ask()
+        self.world.recall = recall
+
+    def ask(self, path: str = "/one/two/a.txt", times: int = 1) -> Answer:
+        for _ in range(times - 1):
+            get(self.world, path)
+        return get(self.world, path)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    made = Watched(tmp_path)
+    yield made
+    made.watches.close()
+
+
+def htaccess_looks(looked: Counter[str]) -> int:
+    return sum(count for name, count in looked.items() if name.endswith(".htaccess"))
+
+
+def test_a_way_that_is_gone_often_is_not_looked_at_any_more(watched: Watched, looked: Counter[str]) -> None:
+    watched.ask(times=ways.OFTEN)
+    assert htaccess_looks(looked) > 0
+    looked.clear()
+    assert watched.ask(times=3).headers["x-way"] == "here"
+    assert htaccess_looks(looked) == 0
+
+
+@pytest.mark.parametrize("change", ["content", "gone", "above", "renamed"])
+def test_a_change_on_a_watched_way_is_heard_of(watched: Watched, change: str) -> None:
+    watched.ask(times=ways.OFTEN)
+    file = watched.folder / ".htaccess"
+    if change == "content":
+        file.write_text("Header set X-Way there\n")
+    elif change == "gone":
+        file.unlink()
+    elif change == "above":
+        (watched.folder.parent / ".htaccess").write_text("Header set X-Above yes\n")
+    else:
+        watched.folder.rename(watched.folder.parent / "three")
+        watched.folder.mkdir()
+        (watched.folder / "a.txt").write_text("hello")
+    watched.watches.read()
+    headers = watched.ask().headers
+    assert headers.get("x-way") == {"content": "there", "gone": None, "above": "here", "renamed": None}[change]
+    assert headers.get("x-above") == ("yes" if change == "above" else None)
+
+
+def test_a_folder_that_is_gone_is_not_there(watched: Watched) -> None:
+    watched.ask(times=ways.OFTEN)
+    assert watched.ask("/one/two/none/x").status == 404
+    (watched.folder / "a.txt").unlink()
+    (watched.folder / ".htaccess").unlink()
+    watched.folder.rmdir()
+    watched.watches.read()
+    assert watched.ask("/one/two/none/x").status == 404
+    watched.folder.write_text("a file")
+    watched.watches.read()
+    answer = watched.ask("/one/two/none/x")
+    assert (answer.status, answer.headers.get("x-way")) == (404, None)
+
+
+def test_another_thread_looks_for_itself(watched: Watched, looked: Counter[str]) -> None:
+    watched.ask(times=ways.OFTEN)
+    looked.clear()
+    thread = threading.Thread(target=watched.ask)
+    thread.start()
+    thread.join()
+    assert htaccess_looks(looked) > 0
+
+
+def test_a_request_that_may_be_remembered_looks_for_itself(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.ask(times=ways.OFTEN)
+    monkeypatch.setattr(watched.recall, "comes_again", lambda mark: True)
+    seen: list[str] = []
+
+    def look(way: ways.Way, look: object) -> bool:
+        seen.append(way.key[1])
+        return True
+
+    monkeypatch.setattr(ways.Way, "is_as_before", look)
+    watched.ask()
+    assert set(seen) == {str(watched.folder)}
+
+
+def test_what_cant_be_heard_of_is_seen_in_time(watched: Watched) -> None:
+    watched.ask(times=ways.OFTEN)
+    for way in watched.known.values():
+        way.valid_until = 1.0
+    (watched.folder / ".htaccess").write_text("Header set X-Way there\n")
+    assert watched.ask().headers["x-way"] == "there"
+
+
+def test_watched_ways_are_bounded(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "WATCHED", 1)
+    watched.ask(times=ways.OFTEN)
+    known = watched.known
+    first = next(way for way in known.values() if way.watched)
+    watched.ask("/a.txt", times=ways.OFTEN + 1)
+    assert [way for way in known.values() if way.watched] == [first]
+    first.valid_until = 1.0
+    watched.ask("/a.txt", times=2)
+    [second] = [way for way in known.values() if way.watched]
+    assert second.key[1].endswith("/htdocs")
+
+
+def test_where_no_watch_is_to_be_had_files_are_looked_at(
+    watched: Watched, looked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched.watches, "guard", lambda token, looks: None)
+    watched.ask(times=ways.OFTEN + 1)
+    looked.clear()
+    watched.ask()
+    assert htaccess_looks(looked) > 0
+    way = next(way for way in watched.known.values() if way.key[1].endswith("two"))
+    assert way.try_after > 0
+    assert not way.watched
