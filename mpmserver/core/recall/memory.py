@@ -60,7 +60,7 @@ SEEN: Final = 1 << 14
 RECORD_BYTES: Final = 2500
 """What a record costs beside its payload (measured, with what the allocator rounds up), a head beside its own bytes."""
 KEPT_BYTES: Final = 500
-AUTO_BYTES: Final = 7 << 20
+AUTO_BYTES: Final = 6 << 20
 """So a process of event with 128 threads stays below 40 MiB, its code included."""
 AUTO_TOTAL: Final = 256 << 20
 AUTO_LEAST: Final = 1 << 20
