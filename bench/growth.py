@@ -46,7 +46,8 @@ def _rules(_plan: Run, count: int) -> Grown:
     """The last of the rules is the one; the query string is another each time."""
     rules = "".join(f"RewriteRule ^/rule{number}/(.*)$ /many/$1.html [L]\n" for number in range(count))
     script = f"""
-local at = 0
+math.randomseed(os.time())
+local at = math.random(1000000000)
 function request()
   at = at + 1
   return wrk.format("GET", "/rule{count - 1}/" .. at % 10 .. "?" .. at)

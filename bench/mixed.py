@@ -17,7 +17,8 @@ TITLE = "hits at 64 connections, beside 4 clients that ask for what costs, and 2
 PEER = "apache event"
 HITS = Load("/small.html")
 COSTLY = Load(connections=4, script="""
-local at = 0
+math.randomseed(os.time())
+local at = math.random(1000000000)
 function request()
   at = at + 1
   local kind = at % 3

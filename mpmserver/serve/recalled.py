@@ -44,7 +44,7 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
         sent = connection.transport.send_now(payload)
     except OSError:
         return None  # nothing was sent: what becomes of such a request is not for here
-    record.used = True
+    record.hits += 1
     moment.bytes_in = len(data)
     moment.keep_alive = record.keep
     if started:
@@ -82,7 +82,7 @@ def _with_file(
     except OSError:
         os.close(fd)
         return None
-    record.used = True
+    record.hits += 1
     moment.bytes_in = size
     moment.keep_alive = record.keep
     if span is None or sent != len(head) + span[1]:

@@ -45,6 +45,7 @@ STATUSES: Final = frozenset({200, 206, 301, 302, 303, 304, 307, 308, 403, 404, 4
 ONCE: Final = "asked for once"
 """The reason for most: they may never be asked for again."""
 IN_VAIN: Final = "refused before"
+NO_ROOM: Final = "no room for all"
 MINUTE: Final = 60
 """Seconds until an .htaccess may have changed what was refused before."""
 MOST_HEADS: Final = 256
@@ -53,6 +54,10 @@ MOST_GISTS: Final = 64
 """How many gists lead to one record beside them."""
 MOST_VARIANTS: Final = 32
 """How many answers of one resource are kept for different values of the fields that it depends on."""
+WORTH: Final = 8
+"""An answer that goes before it was given so often was not worth its place: to remember one costs about as much."""
+RAREST: Final = 64
+"""Of so many answers for which there is no room, one is remembered at least."""
 SHARED: Final = 4096
 """How many values are kept at hand that records may have in common."""
 SEEN: Final = 1 << 14
@@ -171,6 +176,10 @@ class Recall:
         self._in_vain: set[int] = set()
         """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
         self._shared: dict[Any, Any] = {}
+        self._every = 1
+        """Of so many answers one is remembered while there is no room for all: more, the less others were given."""
+        self._passed = 0
+        """How many have been passed over since the last one."""
 
     def shelf(self, address: tuple[str, int]) -> Shelf:
         """The shelf of a local address."""
@@ -206,7 +215,18 @@ class Recall:
         if mark in self._in_vain:
             self._count(IN_VAIN)
             return None
+        if self._every > 1 and self._is_passed_over():
+            self._count(NO_ROOM)
+            return None
         return Memo(request.headers)
+
+    def _is_passed_over(self) -> bool:
+        """Whether an answer gets no place because there are too few; who is asked for often gets one all the same."""
+        if self.size < self.limit * 3 // 4:
+            self._every = 1
+            return False
+        self._passed = (self._passed + 1) % self._every
+        return self._passed != 0
 
     def offer(self, shelf: Shelf, first: Exchange, last: Exchange, head: bytes, keep: bool) -> None:
         """Remember the answer to `head` if nothing speaks against it. Called when it was sent and logged."""
@@ -370,11 +390,14 @@ class Recall:
     def _make_room(self) -> None:
         """Let the oldest go, unless it was needed since its last turn."""
         record = self._records.popleft()
-        if record.used and record.size:
-            record.used = False
+        if not record.size:
+            return
+        if record.hits != record.hits_before:
+            record.hits_before = record.hits
             self._records.append(record)
-        else:
-            self._forget(record)
+            return
+        self._every = min(RAREST, self._every * 2) if record.hits < WORTH else max(1, self._every // 2)
+        self._forget(record)
 
     def show(self, process: ProcessSlot, moment: Moment) -> None:
         """Put the figures on the scoreboard, at most once a second."""

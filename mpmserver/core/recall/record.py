@@ -42,9 +42,9 @@ class Record:
     """One answer: its bytes, and all that must still be so for it to be given again."""
 
     __slots__ = (
-        "absent", "asked", "behind", "checks", "good_for", "head", "keep", "key", "left_at", "look", "more_texts",
-        "most", "payload", "recollection", "request_line", "second", "shelf", "size", "stamps", "timed", "timeout",
-        "used", "valid_until", "vhost",
+        "absent", "asked", "behind", "checks", "good_for", "head", "hits", "hits_before", "keep", "key", "left_at",
+        "look", "more_texts", "most", "payload", "recollection", "request_line", "second", "shelf", "size", "stamps",
+        "timed", "timeout", "valid_until", "vhost",
     )  # fmt: skip
 
     def __init__(self, shelf: Shelf, first: Exchange, memo: Memo, recollection: Recollection, keep: bool) -> None:
@@ -88,8 +88,10 @@ class Record:
         """Whether that is to be looked at each time, as nobody tells of changes."""
         self.valid_until = 0.0
         """When it is looked at in any case."""
-        self.used = False
-        """It was needed since the last time somebody wanted its place."""
+        self.hits = 0
+        """How often it has answered."""
+        self.hits_before = 0
+        """How often it had when somebody wanted its place last."""
         self.head = b""
         """The head that it was made for."""
         self.more_texts: list[bytes] | None = None

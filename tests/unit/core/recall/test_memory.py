@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.exchange import Peer
+from mpmserver.core.recall.looks import Checks, Looks
 from mpmserver.core.recall.memory import (
     AUTO_BYTES,
     AUTO_LEAST,
@@ -16,11 +17,13 @@ from mpmserver.core.recall.memory import (
     MOST_GISTS,
     MOST_HEADS,
     MOST_VARIANTS,
+    NO_ROOM,
     Recall,
     begin,
     size_of,
 )
 from mpmserver.core.recall.moment import Moment
+from mpmserver.core.recall.record import Record
 from mpmserver.core.world import World
 from mpmserver.serve.connection import Connection
 from mpmserver.serve.outcome import Outcome
@@ -390,6 +393,35 @@ def test_memory_is_bounded_and_what_is_asked_for_stays(tmp_path: Path) -> None:
     assert 3 <= figures["resources"] < 11
     assert recall.hits >= 38, "what is asked for again and again is not forgotten"
     assert recall.size == sum(record.size for record in recall._records)
+
+
+def test_where_there_is_no_room_for_all_few_make_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To remember costs more than to answer: whatever has a place keeps it until it has been worth that."""
+    for number in range(40):
+        write(tmp_path, f"many/{number}.html", b"x" * 3000)
+    made = site_of(tmp_path, "RecallSize 48K\nMaxKeepAliveRequests 0\n")
+    recall = made.recall
+    assert recall is not None
+    guarded: list[Record] = []
+    guard = recall.freshness.guard
+
+    def counted(record: Record, looks: Looks) -> Checks | None:
+        guarded.append(record)
+        return guard(record, looks)
+
+    monkeypatch.setattr(recall.freshness, "guard", counted)
+    client = Client(made)
+    for _round in range(20):
+        for number in range(40):
+            client.ask(head(f"/many/{number}.html"))
+    assert recall.hits > 50, "some keep their places"
+    assert len(guarded) < 60, "and few are remembered in vain"
+    assert NO_ROOM in recall.reasons
+    before = recall.hits
+    write(tmp_path, "new.html", b"x")
+    for _each in range(200):
+        client.ask(head("/new.html"))
+    assert recall.hits > before + 100, "what is asked for often finds room"
 
 
 def test_a_forgotten_answer_leaves_nothing(tmp_path: Path) -> None:
