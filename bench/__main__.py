@@ -7,6 +7,7 @@ rest. The document shows the newest full run of each section.
 from __future__ import annotations
 
 import argparse
+import compileall
 import contextlib
 import json
 import os
@@ -28,6 +29,7 @@ from bench.figures import Run, Section
 from bench.measure import measure
 from bench.processes import machine_seconds
 from bench.rows import rows
+from bench.running import PROJECT
 
 _COMMANDS = {"apache2": ["-v"], "nginx": ["-v"], "lighttpd": ["-v"], "wrk": ["-v"]}
 _LIBRARIES = ("gunicorn", "granian", "cheroot")
@@ -49,6 +51,7 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="mpmserver-bench-"))
     try:
         site.make(root)
+        compileall.compile_dir(PROJECT / "mpmserver", quiet=2)  # as an installation does
         plan = Run(root, options.rounds, options.seconds, options.quick, lambda line: print(line, flush=True))
         kept: dict[str, Any] = {"machine": _machine(), "options": vars(options), "sections": []}
         kind = report.QUICK if options.quick else ""
