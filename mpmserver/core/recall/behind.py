@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _BYTES: Final = 700
-"""What one takes (measured), beside the bytes among its pieces."""
+"""What one takes (estimated by the sizes of its parts), beside the bytes among its pieces."""
 
 
 class FileBehind(NamedTuple):
