@@ -49,7 +49,7 @@ class Geometry:
     thread_limit: int
     """Thread slots of each process, not counting the listener's."""
     listener_slot: bool = False
-    """True where a thread of its own accepts and answers (event): one thread slot more, the last."""
+    """True where a thread of its own accepts and answers (worker, event): one thread slot more, the last."""
 
     @property
     def slots(self) -> int:
@@ -109,6 +109,8 @@ class MPM(abc.ABC):
     threaded: ClassVar[bool] = False
     blocking: ClassVar[bool] = False
     """True where threads block in the sockets of their connections (the transports are made so)."""
+    asynchronous: ClassVar[bool] = False
+    """True where a connection that waits for its client holds no worker: server-status tells of such connections."""
     directives: ClassVar[tuple[Directive, ...]] = ()
     settings: ClassVar[type[MpmSettings]] = MpmSettings
 

@@ -1,9 +1,9 @@
 """How a child hears that it has to leave: signals and the parent's end become two eventfds.
 
 Signals only ring a bell: their C-level handler writes the number into a pipe (`signal.set_wakeup_fd`), nothing runs
-between two bytecodes. One watcher reads the pipe (a thread of its own in prefork and worker, the loop in event and
-reactor) and calls `listen`, which tells the `child` and fills the eventfds. Nobody ever reads those, so they stay
-readable and every thread that waits for one, now or later, wakes up:
+between two bytecodes. One watcher reads the pipe (a thread of its own in prefork, elsewhere the loop) and calls
+`listen`, which tells the `child` and fills the eventfds. Nobody ever reads those, so they stay readable and every
+thread that waits for one, now or later, wakes up:
 
 * `leave_fd`: finish what is being answered, take nothing new;
 * `stop_fd`: finish nothing, throw `Stopped` into what waits.

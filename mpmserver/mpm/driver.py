@@ -6,7 +6,7 @@ connection, nothing else), and the child goes on.
 
 `Blocking` answers every wait on the spot. Descriptors are waited for with poll() for the time that remains, together
 with the child's `stop_fd`: a stop at once throws `Stopped` into the coroutine, whose clean-ups then run. A wait for
-the connection's own socket never gets here in prefork and worker: there the kernel keeps the time (transport.py).
+the connection's own socket never gets here in prefork: there the kernel keeps the time (transport.py).
 """
 
 from __future__ import annotations

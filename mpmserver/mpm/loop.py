@@ -1,10 +1,10 @@
-"""The loop that reactor and event's listener share: accept, park, answer, park again.
+"""The loop that reactor and the listeners of worker and event share: accept, park, answer, park again.
 
 One thread runs it and owns the parking lot; other threads leave functions in `mail`. A wake-up is: what is ready, in
 the poller's order; coroutines that let the others go first (`sleep(0)`); what has expired; then the logs are written,
 once. While a connection is idle it is a record in the lot; only an answer that could not be given at once makes a
-`Task`. What differs between the two MPMs are the three methods at the end: what happens to a function that blocks, to
-a coroutine that is about to block, and whether connections may be accepted now.
+`Task`. What differs between these MPMs are the methods at the end: what happens to a function that blocks, to a
+coroutine that is about to block, and whether, and where to, connections may be accepted now.
 
 Leaving (graceful): listeners are closed, idle connections too unless their next request is here already, the others
 after their answer; connections that have not sent a request yet are given their time. Stopping: `Stopped` is thrown
@@ -187,7 +187,7 @@ class Loop:
             if each and not self.may_accept(each):
                 return False  # not before the first: this process alone was woken for it
             try:
-                connection = self._acceptor.accept(listener, self.slot)
+                connection = self.admit(listener)
             except Shortage:
                 self._accept_after = time.monotonic() + PAUSE_SECONDS
                 return False
@@ -234,17 +234,17 @@ class Loop:
         except OSError:
             return b""
 
-    def _awake(self, connection: Connection, late: bool = False) -> None:
+    def _awake(self, connection: Connection, late: bool = False) -> bool:
         """Bytes have come, or the end of the stream, on an idle connection; a reset counts as that.
 
-        They are `late` where they may have been sent after this turn began.
+        They are `late` where they may have been sent after this turn began. True: it was answered, and stays parked.
         """
         try:
             data = connection.transport.recv_now(READ_SIZE)
         except OSError:
             data = b""
         if data is None:
-            return
+            return False
         if late and self._watches is not None:
             self._watches.read()
         answered = arrived(self.child, connection, data, self._moment)
@@ -253,9 +253,10 @@ class Loop:
                 connection.renewed = self.parking.now
             else:
                 self.parking.renew(connection)
-            return
+            return True
         self.parking.unpark(connection)
         self._go_on(connection, answered)
+        return False
 
     def _go_on(self, connection: Connection, answered: Conversation | Outcome) -> None:
         """Do what is to be done next for a connection that is not parked."""
@@ -429,6 +430,10 @@ class Loop:
     def may_accept(self, fresh: int = 0) -> bool:
         """Whether another connection may be taken, beside so many that have just been and may need a worker each."""
         return self._obeyed is Order.NONE
+
+    def admit(self, listener: Listener) -> Connection | None:
+        """Accept a connection; None where there is none, or no room for it. Raises Shortage, or OSError."""
+        return self._acceptor.accept(listener, self.slot)
 
     def offload(self, task: Task, waited: Offload) -> None:
         """Have a blocking function called elsewhere, and go on with its result."""

@@ -62,6 +62,7 @@ class Reactor(MPM):
     source = "reactor.c"
     threaded = True
     """Its pool has threads, so a line of the error log says which one wrote it."""
+    asynchronous = True
     directives = directives.REACTOR
 
     def check(self, configuration: Configuration) -> None:

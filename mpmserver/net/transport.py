@@ -1,6 +1,6 @@
 """How bytes get in and out of a connection: the surface that plain sockets and, later, TLS share.
 
-A transport is used by one coroutine at a time. In MPMs whose threads block (prefork, worker) the socket
+A transport is used by one coroutine at a time. In an MPM whose threads block in it (prefork) the socket
 is blocking and the kernel keeps the time (SO_RCVTIMEO and SO_SNDTIMEO, set only when the figure changes):
 such a transport never yields a wait for its own socket. Elsewhere the socket is non-blocking and a call
 that would block yields `Ready`. Which of the two holds is fixed for the transport's life.

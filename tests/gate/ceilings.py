@@ -41,7 +41,7 @@ KEPT_BYTES = 512
 #: System calls of a hot keep-alive request, one client that waits for each answer; what is not named may not be made.
 CALLS: Mapping[str, Mapping[str, float]] = {
     "prefork": {"recvfrom": 1, "sendto": 1, "newfstatat": 5, "write": 1},
-    "worker": {"recvfrom": 1, "sendto": 1, "newfstatat": 5, "write": 1},
+    "worker": {"recvfrom": 1, "sendto": 1, "epoll_wait": 1, "write": 1},
     "event": {"recvfrom": 1, "sendto": 1, "epoll_wait": 1, "write": 1},
     "reactor": {"recvfrom": 1, "sendto": 1, "epoll_wait": 1, "write": 1},
 }

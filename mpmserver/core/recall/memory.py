@@ -6,7 +6,7 @@ connection, and the same values of all request fields that any hook asked for. A
 that where it has been told of another head with the same one; else the head is parsed. What can't be said so is not
 remembered: a `Memo` follows each request that might be, and whatever happens there may refuse it.
 
-Freshness is `freshness.py`'s: told by the kernel where one loop answers for the process (event, reactor), looked at
+Freshness is `freshness.py`'s: told by the kernel where one loop answers for the process (all but prefork), looked at
 with each hit elsewhere. Memory is bounded by RecallSize: who was not asked for since the last time round has to
 go first.
 

@@ -69,7 +69,7 @@ def test_a_listener_that_answers_stands_in_for_an_idle_worker() -> None:
     assert worker_states(b"S.", 2) == b"S."
 
 
-def child(tmp_path: Path, text: str = "", blocking: bool = False) -> Any:
+def child(tmp_path: Path, text: str = "", asynchronous: bool = True) -> Any:
     """A process of one generation with two slots of two workers and a listener."""
     made = world(tmp_path, text + "\n<Location /status>\nSetHandler server-status\n</Location>\n")
     board = Scoreboard.create(2, 3, 1)
@@ -78,7 +78,7 @@ def child(tmp_path: Path, text: str = "", blocking: bool = False) -> Any:
         board.worker(0, thread).start()
         board.worker(0, thread).busy(READY)
     geometry = SimpleNamespace(threads=2, processes=2, server_limit=2)
-    mpm = SimpleNamespace(name="event", blocking=blocking, geometry=lambda configuration: geometry)
+    mpm = SimpleNamespace(name="event", asynchronous=asynchronous, geometry=lambda configuration: geometry)
     found = SimpleNamespace(site=made.site, scoreboard=board, generation=1, mpm=mpm, stopping=False)
     made.child = found  # type: ignore[assignment]
     found.world = made
@@ -116,7 +116,7 @@ def test_the_report_for_programs(tmp_path: Path) -> None:
 
 
 def test_less_is_told_where_little_is_known(tmp_path: Path) -> None:
-    made = child(tmp_path, "ExtendedStatus Off", blocking=True)
+    made = child(tmp_path, "ExtendedStatus Off", asynchronous=False)
     keys = [line.split(":")[0] for line in report(snapshot(made), "h").splitlines()[1:]]
     assert not {"Total Accesses", "Processes"} & set(keys)
     assert keys[-4:] == ["BusyWorkers", "GracefulWorkers", "IdleWorkers", "Scoreboard"]

@@ -177,7 +177,7 @@ def test_event_may_have_more_threads() -> None:
     [
         ("prefork", {}, (5, 256, 256, 1, 1)),
         ("prefork", {"start_servers": 50, "max_request_workers": 10}, (10, 10, 256, 1, 1)),
-        ("worker", {}, (3, 16, 16, 25, 64)),
+        ("worker", {}, (3, 16, 16, 25, 65)),
         ("event", {}, (3, 16, 16, 25, 65)),
         ("event", {"threads_per_child": 10, "max_request_workers": 30, "start_servers": 9}, (3, 3, 16, 10, 65)),
         ("reactor", {"reactor_processes": 3}, (3, 3, 12, 1, 1)),
