@@ -1,10 +1,12 @@
 """The loop that reactor and the listeners of worker and event share: accept, park, answer, park again.
 
 One thread runs it and owns the parking lot; other threads leave functions in `mail`. A wake-up is: what is ready, in
-the poller's order; coroutines that let the others go first (`sleep(0)`); what has expired; then the logs are written,
-once. While a connection is idle it is a record in the lot; only an answer that could not be given at once makes a
-`Task`. What differs between these MPMs are the methods at the end: what happens to a function that blocks, to a
-coroutine that is about to block, and whether, and where to, connections may be accepted now.
+the poller's order (who is answered from memory is answered at once, who needs a coroutine queues up); those who have
+queued up, or let the others go first (`sleep(0)`), for a while; what has expired; then the logs are written, once. So
+nobody waits for the coroutines of all who came with him: each costs as much as ten or a hundred answers from memory.
+While a connection is idle it is a record in the lot; what differs between the MPMs are the methods at the end: what
+happens to a function that blocks, to a coroutine that is about to block, and whether, and where to, connections may be
+accepted now.
 
 Leaving (graceful): listeners are closed, idle connections too unless their next request is here already, the others
 after their answer; connections that have not sent a request yet are given their time. Stopping: `Stopped` is thrown
@@ -24,16 +26,17 @@ from typing import TYPE_CHECKING, Any
 from mpmserver.core.recall.moment import Moment
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
-from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
+from mpmserver.mpm.accept import Acceptor
 from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.display import Display
 from mpmserver.mpm.driver import Conversation, Stopped, arrived, log_failure, step
+from mpmserver.mpm.entrance import Entrance
 from mpmserver.mpm.parking import Mailbox, Parking, Task, Watch
 from mpmserver.mpm.pollers import READ, OutOfDescriptors, Poller
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, TimeoutClass, Wait, Work
 from mpmserver.serve.connection import READ_SIZE
-from mpmserver.serve.outcome import IDLE, Outcome
+from mpmserver.serve.outcome import CLOSED, IDLE, Outcome
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child
@@ -41,9 +44,9 @@ if TYPE_CHECKING:
     from mpmserver.net.listen import Listener
     from mpmserver.serve.connection import Connection
 
-ACCEPT_BATCH = 8
-"""Connections that one wake-up takes from one listener: enough to save polls, few enough to leave some to others."""
 FEW_EVENTS = 16
+TURN_SECONDS = 0.001
+"""A turn takes up no further coroutine when it has gone on with some for so long."""
 SETTLE_SECONDS = 1.0
 """So long without an event, and there is time to collect garbage and to bring the process title up to date."""
 
@@ -73,9 +76,8 @@ class Loop:
         self.shed = False
         """Idle connections are to be closed when this turn's events have been served (not in the midst of one)."""
         self._bell = bell
-        self._listeners = {listener.fd: listener for listener in listeners}
+        self._entrance = Entrance(self, listeners, bell, quota)
         self._acceptor = Acceptor(child, blocking=False)
-        self._quota = quota
         self._queued: deque[Task] = deque()
         self._masks: dict[int, int] = {}
         """The present events by descriptor, made when the first task with several of them asks."""
@@ -86,8 +88,6 @@ class Loop:
         """Who hears of changed files."""
         self._settled = True
         """Nothing has happened since the last time that nothing happened for SETTLE_SECONDS."""
-        self._accepting = False
-        self._accept_after = 0.0
         self._obeyed = Order.NONE
         self._display = Display(child, slot)
 
@@ -101,7 +101,7 @@ class Loop:
         self.parking.watch(self.mail.fd, self._mail)
         if self._watches is not None:
             self.parking.watch(self._watches.fd, self._nothing)
-        self._choose_listening()
+        self._entrance.choose()
         self.child.ready()
         while self._obeyed is Order.NONE or (self.open and self._obeyed is Order.LEAVE):
             self._turn()
@@ -116,8 +116,8 @@ class Loop:
             self._moment.tick(time.time())
         self._hear_of_changes(events)
         self._dispatch(events)
-        for _each in range(len(self._queued)):
-            self.resume(self._queued.popleft())
+        if self._queued:
+            self._go_on_with_queued()
         now = time.monotonic()
         if now >= parking.deadlines.next:
             self._expire(now)
@@ -126,7 +126,7 @@ class Loop:
             self.shed = False  # what was ended or awakened meanwhile is idle no more
         if self._bell.order is not self._obeyed:
             self._obey(self._bell.order)
-        self._choose_listening()
+        self._entrance.choose()
         self._display.bring_up_to_date(self.open, self.busy(), self.parking.counts, self._moment, now)
         if events:
             self._settled = False
@@ -149,13 +149,23 @@ class Loop:
             else:
                 self._awake(parked)
 
+    def _go_on_with_queued(self) -> None:
+        """Go on with those who have come first, each once at most."""
+        queued = self._queued
+        end = time.monotonic() + TURN_SECONDS
+        for _each in range(len(queued)):
+            self.advance(queued.popleft())
+            if time.monotonic() >= end:
+                return
+
     def _patience(self) -> float | None:
         """Seconds to wait for events at most."""
         if self._queued:
             return 0.0
         until = self.parking.deadlines.next
-        if self._accept_after and self.may_accept():
-            until = min(until, self._accept_after)
+        closed_until = self._entrance.closed_until
+        if closed_until and self.may_accept():
+            until = min(until, closed_until)
         if until == math.inf:
             return None if self._settled else SETTLE_SECONDS
         seconds = max(0.0, until - time.monotonic())
@@ -163,10 +173,8 @@ class Loop:
 
     # Events
 
-    def _accept(self, fd: int, mask: int) -> None:
-        """Accept what is waiting, and answer at once what has come with it."""
-        fresh: list[Connection] = []
-        last = self._take_in(self._listeners[fd], fresh)
+    def welcome(self, fresh: list[Connection]) -> None:
+        """Answer at once what has come with new connections, park the others."""
         arrivals = [self._first_bytes(connection) for connection in fresh]
         if self._watches is not None and any(arrivals):
             self._watches.read()  # these may have been sent after this turn began
@@ -177,40 +185,7 @@ class Loop:
                 else:
                     self._go_on(connection, arrived(self.child, connection, data, self._moment))
             except OutOfDescriptors as error:
-                self._turn_away(connection, error)
-        if last:
-            self._bell.give(Order.LEAVE)
-
-    def _take_in(self, listener: Listener, fresh: list[Connection]) -> bool:
-        """Accept a few connections; True where this process is to leave behind them."""
-        for each in range(ACCEPT_BATCH):
-            if each and not self.may_accept(each):
-                return False  # not before the first: this process alone was woken for it
-            try:
-                connection = self.admit(listener)
-            except Shortage:
-                self._accept_after = time.monotonic() + PAUSE_SECONDS
-                return False
-            except OSError:
-                return True  # this listener is broken; the parent starts another process
-            if connection is None:
-                return False
-            self.open += 1
-            try:
-                self.parking.enter(connection)
-            except OutOfDescriptors as error:
-                self._turn_away(connection, error)
-                return False
-            fresh.append(connection)
-            if self._quota.used_up():
-                return True
-        return False
-
-    def _turn_away(self, connection: Connection, error: OutOfDescriptors) -> None:
-        """There is no room for a new connection, nor for others for a while."""
-        self._close(connection)
-        self.child.site.main.log(Level.ERROR, "core", error.args[1])
-        self._accept_after = time.monotonic() + PAUSE_SECONDS
+                self._entrance.turn_away(connection, error)
 
     def _hear_of_changes(self, events: list[tuple[int, int]]) -> None:
         """Before anything is answered, forget what the kernel says has changed.
@@ -262,12 +237,8 @@ class Loop:
         """Do what is to be done next for a connection that is not parked."""
         if isinstance(answered, Outcome):
             self._finish(connection, answered)
-            return
-        waited = step(self.child, connection, answered)
-        if isinstance(waited, Outcome):
-            self._finish(connection, waited)
         else:
-            self.follow(Task(connection, answered), waited)
+            self._queued.append(Task(connection, answered))
 
     def _ready(self, task: Task, fd: int, events: list[tuple[int, int]]) -> None:
         """A descriptor that a coroutine waits for is ready: it goes on with all of its own that are.
@@ -304,7 +275,7 @@ class Loop:
             connection.expired()
         except BaseException as failure:  # noqa: BLE001 - a connection's error ends that connection only
             log_failure(self.child, failure)
-        self._close(connection)
+        self.close(connection)
 
     def _mail(self, fd: int, mask: int) -> None:
         for function in self.mail.collect():
@@ -350,46 +321,31 @@ class Loop:
             self.advance(task, error=error)
 
     def _finish(self, connection: Connection, outcome: Outcome) -> None:
-        if outcome is Outcome.IDLE and not self._leaves_idle(connection):
-            self.parking.idle(connection)
+        if outcome is CLOSED:
+            self._closed(connection)
+        elif self._leaves_idle(connection):
+            self.close(connection)
         else:
-            self._close(connection)
+            self.parking.idle(connection)
 
     def _leaves_idle(self, connection: Connection) -> bool:
         return self._obeyed is not Order.NONE and connection.idle_timeout()[0] is TimeoutClass.KEEP_ALIVE
 
-    def _close(self, connection: Connection) -> None:
+    def close(self, connection: Connection) -> None:
         """The end of a connection that is not parked."""
-        self.open -= 1
         connection.close()
+        self._closed(connection)
+
+    def _closed(self, connection: Connection) -> None:
+        self.open -= 1
         self.parking.forget(connection)
 
-    # Accepting and leaving
-
-    def _choose_listening(self) -> None:
-        """Wait for connections, or don't, as `may_accept` says now."""
-        wanted = self.may_accept() and time.monotonic() >= self._accept_after
-        if wanted is self._accepting:
-            return
-        self._accepting = wanted
-        for fd in self._listeners:
-            if wanted:
-                self.parking.watch_listener(fd, self._accept)
-            else:
-                self.parking.unwatch(fd)
-        if wanted:
-            self._accept_after = 0.0
-        self.child.process["not_accepting"] = not wanted
+    # Leaving
 
     def _obey(self, order: Order) -> None:
         self._obeyed = order
         self._moment = None
-        if self._accepting:
-            for fd in self._listeners:
-                self.parking.unwatch(fd)
-            self._accepting = False
-        for listener in self._listeners.values():
-            listener.close()
+        self._entrance.close()
         if order is Order.LEAVE:
             self.end_idle()
 
@@ -401,7 +357,7 @@ class Loop:
                 self._awake(connection, late=True)
                 if table[connection.fd] is connection:
                     self.parking.unpark(connection)
-                    self._close(connection)
+                    self.close(connection)
 
     def end(self) -> None:
         """Leave nothing behind: throw Stopped into what is left, close everything. Other threads have ended."""

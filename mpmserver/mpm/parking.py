@@ -56,7 +56,7 @@ class Watch:
 
 
 class Task:
-    """A connection's coroutine that has been suspended at least once."""
+    """A connection's coroutine that has not begun, or has been suspended."""
 
     __slots__ = (
         "connection", "coroutine", "fds", "go_on", "kind", "may_block", "queue", "renewed", "seconds", "sleeping",

@@ -55,9 +55,10 @@ class WorkerLoop(ThreadedLoop):
         connection.worker.show()
         super()._finish(connection, outcome)
 
-    def _close(self, connection: Connection) -> None:
-        super()._close(connection)
+    def _closed(self, connection: Connection) -> None:
+        super()._closed(connection)
         seat = connection.worker
+        seat.show()
         seat.busy(READY if self._obeyed is Order.NONE else DEAD)
         self._free.append(seat)
 

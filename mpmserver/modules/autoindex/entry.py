@@ -15,8 +15,11 @@ from mpmserver.core.subrequest import lookup_entry
 from mpmserver.modules.autoindex.matching import DIRECTORY, Subject, find, find_description, is_ignored
 from mpmserver.modules.autoindex.options import Option
 from mpmserver.modules.autoindex.settings import AutoindexDir
+from mpmserver.net.waits import sleep
 from mpmserver.records import dataclass
 
+TURN = 16
+"""So many names are looked up in a row; then it is the others' turn."""
 _TITLE_BYTES = 8191
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/x-server-parsed-html"})
 
@@ -57,7 +60,9 @@ async def entries(
 ) -> list[Entry]:
     """Return the lines for those `names` in the directory of `x` that a client may see."""
     found: list[Entry] = []
-    for name in names:
+    for number, name in enumerate(names, 1):
+        if number % TURN == 0:
+            await sleep(0)
         if shows is not None and not shows(name):
             continue
         if not is_ignored(settings.ignored, f"{x.filename}{name}"):

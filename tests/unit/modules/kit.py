@@ -5,12 +5,12 @@ The modules are the real ones; only MPM, connection and logs are left out. Error
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
 from mpmserver.config.build import Build, Configuration, Registry
 from mpmserver.config.context import ReadContext
@@ -30,10 +30,25 @@ from mpmserver.http.framing import NoBody
 from mpmserver.http.headers import Headers
 from mpmserver.http.request import Request
 from mpmserver.http.uri import parse_target
+from mpmserver.net.waits import Sleep, Wait
 from mpmserver.serve.input import NO_REQUEST_BODY
 
 USUAL = ("core", "mime", "dir", "alias", "autoindex", "env", "setenvif", "authz_core", "authz_host")
 TYPES = "text/html html\ntext/plain txt\nimage/gif gif\napplication/x-tar tar\napplication/gzip gz\n"
+
+T = TypeVar("T")
+
+
+def driven(coroutine: Coroutine[Wait, Any, T]) -> T:
+    """Run a coroutine to its end; where it lets others go first nobody is there."""
+    try:
+        while True:
+            waited = coroutine.send(None)
+            assert isinstance(waited, Sleep), waited
+            assert not waited.seconds
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 class NoModules:
@@ -122,10 +137,10 @@ class SiteKit:
 
     def get(self, target: str, method: str = "GET", headers: Iterable[tuple[str, str]] = ()) -> Answer:
         """Send a request and return its answer."""
-        x = asyncio.run(answer(self.exchange(target, method, headers)))
+        x = driven(answer(self.exchange(target, method, headers)))
         response = x.response
         assert response is not None
-        body = asyncio.run(read_body(response.body))
+        body = driven(read_body(response.body))
         response.body.close()
         fields = dict([*x.headers_out.items(), *x.err_headers_out.items()])
         if x.content_type:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.body import Content
+from mpmserver.core.pipeline import answer
 from mpmserver.core.settings import Level
+from mpmserver.modules.autoindex.entry import TURN
 from mpmserver.modules.autoindex.matching import wildcards
 from mpmserver.modules.autoindex.options import Option
 from mpmserver.modules.autoindex.order import Wishes, compare_versions, hear
 from mpmserver.modules.autoindex.page import cut_description, size_text
 from mpmserver.modules.autoindex.settings import AutoindexDir
+from mpmserver.net.waits import Sleep, Wait
 from tests.unit.modules.kit import SiteKit, refusal
 
 PAGES = Path(__file__).parents[2] / "data" / "autoindex"
@@ -123,6 +127,16 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def listing(tmp_path: Path, docs: Path, directives: str) -> SiteKit:
     return SiteKit(tmp_path, f"{OPEN}{HIDE}DocumentRoot {docs}\n{directives}\n")
+
+
+def test_a_listing_lets_others_go_first_now_and_then(tmp_path: Path, docs: Path) -> None:
+    coroutine = answer(listing(tmp_path, docs, "").exchange("/d/"))
+    waits: list[Wait] = []
+    with contextlib.suppress(StopIteration):
+        while True:
+            waits.append(coroutine.send(None))
+    assert {type(wait) for wait in waits} == {Sleep}
+    assert len(waits) == len(os.listdir(docs / "d")) // TURN
 
 
 @pytest.mark.parametrize("form", FORMS)

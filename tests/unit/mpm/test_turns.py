@@ -1,0 +1,90 @@
+"""A loop's turns: who is answered from memory goes first, and coroutines are begun in order, a few in each turn."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpmserver.core.recall.moment import Moment
+from mpmserver.serve.outcome import IDLE
+from tests.unit.mpm.kit import LineConnection, read_line, served, wait_until
+
+LOOPS = ("worker", "event", "reactor")
+SECONDS = 0.1
+MANY = 6
+
+
+class Remembering(LineConnection):
+    """Answers one line from memory; others may take the interpreter for a while."""
+
+    def arrived(self, data: bytes, moment: Moment | None) -> Any:
+        if data != b"again\n" or moment is None:
+            return super().arrived(data, moment)
+        self.transport.send_now(data)
+        self.peer.keepalives += 1
+        return IDLE
+
+    async def do_spin(self, rest: bytes) -> bytes:
+        """Take the interpreter, and say when it was that."""
+        begin = time.monotonic()
+        while time.monotonic() < begin + float(rest):
+            pass
+        return b"%f" % begin
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.mark.parametrize("mpm", LOOPS)
+def test_what_is_remembered_waits_for_one_turn_at_most(mpm: str, log: Path) -> None:
+    with served(mpm, log, connection=Remembering, threads_per_child=MANY + 1, max_request_workers=MANY + 1) as server:
+        clients = [server.connect() for _each in range(MANY + 1)]
+        for client in clients:
+            assert server.ask("echo 1", client) == "1"
+        *spinning, asking = clients
+        server.signal(signal.SIGSTOP)
+        for client in spinning:
+            client.sendall(f"spin {SECONDS}\n".encode())
+        asking.sendall(b"again\n")
+        server.signal(signal.SIGCONT)
+        waited = []
+        for _each in range(MANY // 2):
+            before = time.monotonic()
+            assert read_line(asking) == "again"
+            waited.append(time.monotonic() - before)
+            asking.sendall(b"again\n")
+        assert waited[0] < SECONDS / 2, "it came last, with all the others"
+        assert max(waited) < 2.5 * SECONDS
+        begun = [float(read_line(client)) for client in spinning]
+        assert begun == sorted(begun), "who came first is begun first"
+        for client in clients:
+            client.close()
+        wait_until(lambda: server.scoreboard.process(0)["connections"] == 0, "all to be let go")
+    assert server.log() == ""
+
+
+@pytest.mark.parametrize("mpm", LOOPS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_an_order_reaches_those_who_have_not_begun(mpm: str, number: signal.Signals, log: Path) -> None:
+    with served(mpm, log, connection=Remembering) as server:
+        clients = [server.connect() for _each in range(4)]
+        for client in clients:
+            assert server.ask("echo 1", client) == "1"
+        server.signal(signal.SIGSTOP)
+        for client in clients:
+            client.sendall(f"spin {SECONDS}\n".encode())
+        server.signal(signal.SIGCONT)
+        time.sleep(SECONDS / 2)
+        server.signal(number)
+        answered = [read_line(client) != "" for client in clients]
+        for client in clients:
+            client.close()
+        assert server.wait() == 0
+        assert all(answered) if number == signal.SIGUSR1 else not all(answered)
+    assert server.log() == ""
