@@ -4,13 +4,15 @@ The listener (the main thread) accepts, waits for every connection that waits fo
 whatever doesn't block: under the interpreter's lock a hand-over costs more than most answers. A coroutine that is
 about to block says so (`work`, `offload`) and goes to a thread through a queue. There its waits for upstreams and
 request bodies block the thread; waits that depend on the client's patience (write completion, lingering close, the
-next request) go back to the listener's epoll. A coroutine that has said `work` goes on only on a thread; one that
-merely offloaded a function goes on wherever it is woken.
+next request) go back to the listener's epoll, and then it goes on on a thread again. One that merely has a function
+called (`offload`) stays with the listener: a thread that computes takes the interpreter from it at each call of the
+kernel, so it is to have what blocks, and no more.
 
 There are as many seats (entries in the scoreboard) as threads: a worker that is counted, limited and shown is a seat.
 Who works on a thread has one. Who else has one, and for how long, is all that worker and event differ in.
 
-Ownership: a `Task` belongs to the listener, or, between its errand and the mail that gives it back, to one thread. The
+Ownership: a `Task` belongs to the listener, or, between its errand and the mail that gives it back, to one thread; of
+one that has a function called, nobody but the function is touched meanwhile. The
 seat of a connection is written by whoever has its task; a free one by the listener.
 """
 
@@ -34,7 +36,7 @@ from mpmserver.mpm.parking import Task
 from mpmserver.mpm.pollers import Epoll
 from mpmserver.mpm.quota import Quota
 from mpmserver.mpm.tuning import tune
-from mpmserver.net.waits import Offload, Ready, TimeoutClass, Wait
+from mpmserver.net.waits import Offload, Ready, TimeoutClass
 from mpmserver.serve.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ PARKED = frozenset({
 })  # fmt: skip
 """What a thread doesn't wait for itself: these depend on the client's patience alone."""
 
-Errand = tuple[Task, Any, BaseException | None, Offload | None]
-"""A task with the answer or error that it is resumed with; an Offload is answered first."""
+Errand = tuple[Task, Offload | None, Any, BaseException | None]
+"""A task with what it has called; or with the answer or error that it is resumed with."""
 
 
 class ThreadedLoop(Loop):
@@ -90,7 +92,8 @@ class ThreadedLoop(Loop):
         return self._bell.order is Order.STOP
 
     def offload(self, task: Task, waited: Offload) -> None:
-        self.hand_over((task, None, None, waited))
+        self.away.add(task)
+        self.hand_over((task, waited, None, None))
 
     def work(self, task: Task) -> None:
         task.may_block = True
@@ -98,7 +101,7 @@ class ThreadedLoop(Loop):
 
     def resume(self, task: Task, answer: Any = None, error: BaseException | None = None) -> None:
         if task.may_block:
-            self.hand_over((task, answer, error, None))
+            self.hand_over((task, None, answer, error))
         else:
             self.advance(task, answer, error)
 
@@ -127,24 +130,29 @@ class WorkerThread:
         """Take errands until there are no more."""
         loop = self._loop
         while (errand := loop.errands.get()) is not None:
-            task = errand[0]
-            if loop.stopped:
-                errand = (task, None, Stopped(), None)
-            waited = self._run(*errand)
-            self._child.flush_logs()
-            loop.mail.post(partial(loop.follow, task, waited))
-            del errand, task, waited
+            task, offload, answer, error = errand
+            if offload is None:
+                self._drive(task, answer, Stopped() if loop.stopped else error)
+            elif not loop.stopped:  # else the listener ends those who are away
+                self._call(task, offload)
+            del errand, task, offload, answer, error
 
-    def _run(self, task: Task, answer: Any, error: BaseException | None, offload: Offload | None) -> Wait | Outcome:
-        """Drive a coroutine until it ends or waits for the client."""
-        connection, coroutine = task.connection, task.coroutine
-        if offload is not None:
-            waited = self._driver.answer(connection, coroutine, offload)
+    def _call(self, task: Task, offload: Offload) -> None:
+        try:
+            result = offload.function()
+        except BaseException as error:  # noqa: BLE001 - it belongs to the coroutine
+            self._loop.post_result(task, None, error)
         else:
-            waited = step(self._child, connection, coroutine, answer, error)
+            self._loop.post_result(task, result, None)
+
+    def _drive(self, task: Task, answer: Any, error: BaseException | None) -> None:
+        """Go on with a coroutine until it ends or waits for the client."""
+        connection, coroutine = task.connection, task.coroutine
+        waited = step(self._child, connection, coroutine, answer, error)
         while not isinstance(waited, Outcome) and not (type(waited) is Ready and waited.kind in PARKED):
             waited = self._driver.answer(connection, coroutine, waited)
-        return waited
+        self._child.flush_logs()
+        self._loop.mail.post(partial(self._loop.follow, task, waited))
 
 
 def threaded_geometry(settings: MpmSettings) -> Geometry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from mpmserver.core.scoreboard import READY
 from mpmserver.mpm.event import EventLoop
+from mpmserver.net.waits import offload
 from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
 
 
@@ -79,6 +81,19 @@ def test_what_may_block_goes_on_with_a_worker_after_it_was_parked(log: Path) -> 
         first, second = read_line(client).lstrip("x").rsplit("worker", 1)
         assert first.startswith("worker")
         assert second.strip().isdigit()
+
+
+def test_what_has_a_function_called_goes_on_with_the_listener(log: Path) -> None:
+    class Told(LineConnection):
+        async def do_called(self, rest: bytes) -> bytes:
+            called = await offload(threading.current_thread)
+            return called.name.encode() + b", " + await self.do_thread(rest)
+
+    with served("event", log, connection=Told) as server, server.connect() as client:
+        called, went_on = server.ask("called", client).split(", ")
+        assert called.startswith("worker ")
+        assert went_on == "MainThread"
+        wait_until(lambda: busy_workers(server) == 0, "the worker to be free")
 
 
 def test_a_script_blocks_a_worker_only_after_work(log: Path) -> None:
