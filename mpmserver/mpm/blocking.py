@@ -1,8 +1,8 @@
 """A thread that blocks: it waits for a connection, serves it to its end, and waits again.
 
-prefork runs one of these in each process, worker a number of them as threads. A thread waits in an epoll of its own
-for the listeners (EPOLLEXCLUSIVE, so that a new connection wakes one thread of all processes) and for the bell's
-`leave_fd`, then accepts without blocking: a thread in accept() could not be told to leave.
+prefork runs one of these in each process, as its main thread. It waits in an epoll of its own for the listeners
+(EPOLLEXCLUSIVE, so that a new connection wakes one process of all) and for the bell's `leave_fd`, then accepts without
+blocking: a thread in accept() could not be told to leave.
 
 A thread that serves blocks in recv() and can't be told either, so each shows in its `Seat` what it is doing, and
 whoever rings the bell goes round: a connection that idles between two requests is ended by shutting its reading side
@@ -88,19 +88,16 @@ class BlockingThread:
         bell: Bell,
         acceptor: Acceptor,
         quota: Quota,
-        number: int,
-        flush: Callable[[], None] | None = None,
     ) -> None:
-        """`flush` is called behind each answer and connection, to have the logs written; None: at once."""
         self._child = child
         self._bell = bell
         self._acceptor = acceptor
         self._quota = quota
         self._listeners = {listener.fd: listener for listener in listeners}
         self._driver = Blocking(child, bell.stop_fd)
-        self._slot = child.worker(number)
+        self._slot = child.worker(0)
         self._moment = Moment()
-        self._flush = flush or child.flush_logs
+        self._flush = child.flush_logs
         self._show_busy: Callable[[int], None] | None = None
         self._shown = False
         self.seat = Seat()

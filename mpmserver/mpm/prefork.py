@@ -58,7 +58,7 @@ class Prefork(MPM):
         settings = settings_of(child.site.configuration)
         bell = Bell(child)
         acceptor = Acceptor(child, blocking=True)
-        thread = BlockingThread(child, listeners, bell, acceptor, Quota(settings.max_connections_per_child), 0)
+        thread = BlockingThread(child, listeners, bell, acceptor, Quota(settings.max_connections_per_child))
         start_watching(bell, (thread.seat,), listeners)
         child.ready()
         thread.run(child.show_busy)
