@@ -26,9 +26,7 @@ _SPECIAL_BEFORE: Final = _SPECIAL | {"content-length", "vary"}
 """Those among the fields for errors, too: the place of these is among the others."""
 
 
-def field_lines(
-    x: Exchange, status: int, length: int | None, own: tuple[str, ...] = ()
-) -> tuple[list[str], list[str]]:
+def field_lines(x: Exchange, status: int, length: int | None, own: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
     """The modules' lines, and those that stand last.
 
     `length` is the body's, None where that isn't known; `own` are the lines that the connection adds.

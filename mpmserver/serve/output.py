@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Piece, Response, Stream
+from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Piece, Response, Stream, read_now
 from mpmserver.core.names import server_product
 from mpmserver.core.recall.behind import file_behind
 from mpmserver.http.chunked import LAST_CHUNK, encode_chunk
@@ -64,6 +64,8 @@ class Sender:
                 return
             if x.memo is not None:
                 x.memo.head, x.memo.body = pieces[0], b"".join(pieces[1:])
+                if isinstance(body, OpenFile):
+                    x.memo.file = file_behind(x.memo.looks, body)
             if pieces:
                 await self.connection.transport.send(pieces, self.seconds)
         finally:
@@ -190,20 +192,8 @@ def _contents(body: OpenFile, may_wait: bool) -> list[bytes] | None:
             found.append(piece)
             continue
         offset, count = piece
-        data = os.pread(body.fd, count, offset) if may_wait else _read_now(body.fd, offset, count)
+        data = os.pread(body.fd, count, offset) if may_wait else read_now(body.fd, offset, count)
         if len(data) < count:
             return None
         found.append(data)
     return found
-
-
-def _read_now(fd: int, offset: int, count: int) -> bytes:
-    """Read so much of a file without waiting for the disk; nothing where that can't be."""
-    data = bytearray(count)
-    try:
-        read = os.preadv(fd, [data], offset, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return b""
-    except OSError:
-        return os.pread(fd, count, offset)  # this file system can't tell
-    return bytes(data) if read == count else b""

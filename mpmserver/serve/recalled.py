@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import whole_head
@@ -20,12 +20,24 @@ from mpmserver.serve.output import after, send_pieces
 if TYPE_CHECKING:
     from mpmserver.core.body import Piece
     from mpmserver.core.recall.behind import FileBehind
-    from mpmserver.core.recall.memory import Shelf
+    from mpmserver.core.recall.brief import Brief
     from mpmserver.core.recall.moment import Moment
+    from mpmserver.core.recall.recollection import Line
     from mpmserver.core.recall.record import Kept, Record
+    from mpmserver.core.recall.shelf import Shelf
     from mpmserver.http.gist import Fields
     from mpmserver.http.request import Request
     from mpmserver.serve.connection import Connection, Step
+
+    Told = tuple[Record | "Answered", tuple[Line, ...]]
+
+
+class Answered(NamedTuple):
+    """What accounting for an answer asks of its record, where it has none."""
+
+    vhost: bytes
+    request_line: bytes
+    timeout: float
 
 
 def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) -> Step | None:
@@ -56,7 +68,7 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     return _account(connection, kept, moment)
 
 
-async def _send_rest(connection: Connection, kept: Kept, rest: bytes, moment: Moment) -> Outcome:
+async def _send_rest(connection: Connection, kept: Told, rest: bytes, moment: Moment) -> Outcome:
     """Go on with an answer of which the client didn't take all at once; `moment` is this answer's own."""
     transport = connection.transport
     try:
@@ -114,7 +126,7 @@ async def _send_rest_of_file(
     return _account(connection, kept, moment)
 
 
-def _account(connection: Connection, kept: Kept, moment: Moment) -> Outcome:
+def _account(connection: Connection, kept: Told, moment: Moment) -> Outcome:
     """Write the log lines and count; what becomes of the connection."""
     peer = connection.peer
     moment.peer = peer
@@ -139,6 +151,12 @@ def recalled_resource(connection: Connection, shelf: Shelf, data: bytes, moment:
         step = _recalled(connection, record, record.recollection.find(data), data, moment)
         if step is not None:
             return step
+    brief = shelf.in_brief(data, limits)
+    if brief is not None:
+        step = _in_brief(connection, brief, data, moment)
+        if step is not None:
+            shelf.recall.resource_hits += 1
+            return step
     request = whole_head(data, limits)
     if request is None or request.framing is not NO_BODY or request.expect_continue:
         return request  # a body may follow, and whoever takes it off the connection is not here
@@ -152,6 +170,39 @@ def recalled_resource(connection: Connection, shelf: Shelf, data: bytes, moment:
     return step
 
 
+def _in_brief(connection: Connection, brief: Brief, data: bytes, moment: Moment) -> Step | None:
+    """Answer a head as a brief says, and with what its file holds; None where that can't be done, and nothing has."""
+    terms = brief.terms
+    started = perf_counter_ns() if terms.timed else 0
+    if terms.good_for != moment.second and not terms.shelf.holds(terms, moment):
+        return None
+    peer, transport = connection.peer, connection.transport
+    if peer.keepalives >= terms.most or peer.notes:
+        return None
+    body = brief.contents(transport.blocking)
+    if not body:
+        if body is None:
+            terms.shelf.recall.forget_brief(brief)
+        return None
+    payload = terms.payload(brief.own[brief.at :], body, peer.keepalives)
+    try:
+        sent = transport.send_now(payload)
+    except OSError:
+        return None
+    brief.hits += 1
+    moment.bytes_in = len(data)
+    moment.keep_alive = terms.keep
+    if started:
+        moment.micros = (perf_counter_ns() - started) // 1000
+    line, outline = data[: data.find(b"\r")], terms.outline
+    kept = (Answered(terms.vhost, line, terms.timeout), outline.lines_of(line, len(body), outline.find(data)))
+    if sent != len(payload):
+        return _send_rest(connection, kept, payload[sent:], moment.copy())
+    transport.sent = 0
+    moment.bytes_out = sent
+    return _account(connection, kept, moment)
+
+
 def _recalled(connection: Connection, record: Record, fields: Fields, data: bytes, moment: Moment) -> Step | None:
     """Answer a head of a resource; `fields` are at least those that the log shows. It is kept if it comes again."""
     kept = (record, record.recollection.lines(fields))
@@ -159,6 +210,6 @@ def _recalled(connection: Connection, record: Record, fields: Fields, data: byte
     if step is not None:
         recall = record.shelf.recall
         recall.resource_hits += 1
-        if recall.comes_again(hash(data)):
+        if recall.seen.again(hash(data)):
             recall.add_head(kept, data)
     return step

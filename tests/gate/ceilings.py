@@ -28,6 +28,7 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "recalled": Cost(8, 295),
         "recalled, with a look at the files": Cost(14.5, 500),
         "recalled by its resource": Cost(21, 680),
+        "recalled in brief": Cost(21, 680),
         "file": Cost(118, 3_900),
         ".htaccess at four levels": Cost(234, 7_500),
         "redirect": Cost(147, 4_810),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mpmserver.core.recall.room import Room
 from tests.gate.ceilings import INSIDE, KEPT_BYTES, VERSION
 from tests.gate.inside import Inside, head_of
 
@@ -24,6 +25,8 @@ class Case:
     status: bytes = b"200"
     looks: bool | None = None
     hit: tuple[int, int] = (0, 0)
+    brief: bool = False
+    """Whether room is scarce."""
 
 
 CASES = {
@@ -34,6 +37,7 @@ CASES = {
         looks=False,
         hit=(0, 1),
     ),
+    "recalled in brief": Case(itertools.repeat(SMALL), looks=False, hit=(0, 1), brief=True),
     "file": Case(itertools.repeat(SMALL)),
     ".htaccess at four levels": Case(itertools.repeat(head_of("/rules/one/two/three/four/"))),
     "redirect": Case(
@@ -45,8 +49,10 @@ CASES = {
 
 @pytest.mark.skipif(VERSION not in INSIDE, reason="the table has no column for this version of Python")
 @pytest.mark.parametrize("name", CASES)
-def test_calls_and_bytecodes(site: Path, name: str) -> None:
+def test_calls_and_bytecodes(site: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
+    if case.brief:
+        monkeypatch.setattr(Room, "is_ample", False)
     inside = Inside(site, looks=case.looks)
     inside.warm(case.heads)
     before = inside.hits

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Memo:
     """Kept by the first Exchange of a request that might be remembered."""
 
-    __slots__ = ("asked", "behind", "body", "expires_after", "head", "looks", "refused")
+    __slots__ = ("asked", "behind", "body", "expires_after", "file", "head", "looks", "refused")
 
     def __init__(self, headers: Headers) -> None:
         self.looks = Looks()
@@ -23,6 +23,8 @@ class Memo:
         self.head: bytes | None = None
         """The head that was sent, and its body where that is in memory and all of it; the sender puts them here."""
         self.body: bytes | None = None
+        self.file: FileBehind | None = None
+        """The file that `body` was read from, where it is one's contents or a part of them."""
         self.behind: FileBehind | None = None
         """The file that was sent behind the head, where that is no body to be kept in memory."""
         self.expires_after: int | None = None

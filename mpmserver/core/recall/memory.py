@@ -17,27 +17,30 @@ that hears of them alone.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from mpmserver.core.recall.brief import Brief, Terms, draft_of
 from mpmserver.core.recall.freshness import Freshness, StatFreshness
 from mpmserver.core.recall.looks import unchanged
 from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.recollection import recollection
 from mpmserver.core.recall.record import Kept, Record, key_of
+from mpmserver.core.recall.room import Room, Tenant
+from mpmserver.core.recall.shelf import Gists, Shelf
+from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.recall.watches import Watches
 from mpmserver.core.settings import CoreServer, Level
-from mpmserver.http.gist import sieve, within
+from mpmserver.http.gist import sieve
 from mpmserver.http.headers import EVERYTHING
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.recall.ground import Ground
     from mpmserver.core.recall.looks import Looks
     from mpmserver.core.recall.moment import Moment
+    from mpmserver.core.recall.recollection import Recollection
     from mpmserver.core.scoreboard import ProcessSlot
     from mpmserver.core.site import Server, Site
-    from mpmserver.http.limits import HeadLimits
     from mpmserver.http.request import Request
 
 T = TypeVar("T")
@@ -54,18 +57,13 @@ MOST_GISTS: Final = 64
 """How many gists lead to one record beside them."""
 MOST_VARIANTS: Final = 32
 """How many answers of one resource are kept for different values of the fields that it depends on."""
-WORTH: Final = 8
-"""An answer that goes before it was given so often was not worth its place: to remember one costs about as much."""
-RAREST: Final = 64
-"""Of so many answers for which there is no room, one is remembered at least."""
 SHARED: Final = 4096
 """How many values are kept at hand that records may have in common."""
-SEEN: Final = 1 << 14
-"""In how many bytes it is kept in mind what has come once: much is asked for once and never again."""
+MOST_IN_VAIN: Final = 1 << 14
 RECORD_BYTES: Final = 2500
 """What a record costs beside its payload (measured, with what the allocator rounds up), a head beside its own bytes."""
 KEPT_BYTES: Final = 500
-AUTO_BYTES: Final = 6 << 20
+AUTO_BYTES: Final = 8 << 20
 """So a process of event with 128 threads stays below 40 MiB, its code included."""
 AUTO_TOTAL: Final = 256 << 20
 AUTO_LEAST: Final = 1 << 20
@@ -96,63 +94,12 @@ def size_of(configured: int | None, processes: int) -> int:
     return max(AUTO_LEAST, min(AUTO_BYTES, AUTO_TOTAL // max(1, processes)))
 
 
-class Gists(NamedTuple):
-    """What is known of plain heads with one request line."""
-
-    deciding: frozenset[str]
-    """All request fields that a hook has asked for in any of them, so those of `records` and perhaps more."""
-    sieve: Callable[[bytes], bytes]
-    """What gives the gist of a head for which those fields decide."""
-    records: dict[bytes, Record]
-    """By gist, what answers such a head."""
-
-
-class Shelf:
-    """What is remembered for one local address."""
-
-    __slots__ = ("gists", "heads", "recall", "resources")
-
-    def __init__(self, recall: Recall) -> None:
-        self.recall = recall
-        self.heads: dict[bytes, Kept] = {}
-        """Level 1."""
-        self.resources: dict[Any, tuple[Record, ...]] = {}
-        """Level 2: by what every answer depends on, those that were made for different fields."""
-        self.gists: dict[bytes, Gists] = {}
-        """The short way to level 2, by request line."""
-
-    def by_gist(self, head: bytes, limits: HeadLimits) -> Record | None:
-        """Level 2: what answers a head, where one with its gist has been parsed; it may have to be looked at."""
-        known = self.gists.get(head[: head.find(b"\r")])
-        if known is None:
-            return None
-        record = known.records.get(known.sieve(head))
-        return record if record is not None and within(limits, head) else None
-
-    def resource(self, request: Request) -> Record | None:
-        """Level 2: what answers a request that has been parsed; it may have to be looked at."""
-        for record in self.resources.get(key_of(request), ()):
-            if record.suits(request.headers.joined):
-                return record
-        return None
-
-    def holds(self, record: Record, moment: Moment) -> bool:
-        """Whether a record may be used now; dates it. One that may not be is forgotten."""
-        recall = self.recall
-        if record.stale or not recall.is_fresh(record, moment.request_time):
-            recall.forget(record)
-            return False
-        record.date(moment)
-        return True
-
-
 class Recall:
     """See the module's docstring."""
 
     def __init__(self, size: int, freshness: Freshness, revalidate: float, owner: int | None) -> None:
         """`owner`: the only thread that may remember (`threading.get_ident`), None for any."""
-        self.limit = size
-        self.size = 0
+        self.room = Room(size)
         self.freshness = freshness
         self.watches = freshness if isinstance(freshness, Watches) else None
         """Who must be asked about changes before anything is answered; None where files are looked at each time."""
@@ -170,16 +117,11 @@ class Recall:
         """The thread that hears of changes: the only one that may remember. None where any may."""
         self._lock = threading.Lock()
         self._shelves: dict[Any, Shelf] = {}
-        self._records: deque[Record] = deque()
         self._shown = -1
-        self._seen = bytearray(SEEN)
+        self.seen = Sightings()
         self._in_vain: set[int] = set()
         """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
         self._shared: dict[Any, Any] = {}
-        self._every = 1
-        """Of so many answers one is remembered while there is no room for all: more, the less others were given."""
-        self._passed = 0
-        """How many have been passed over since the last one."""
 
     def shelf(self, address: tuple[str, int]) -> Shelf:
         """The shelf of a local address."""
@@ -190,14 +132,14 @@ class Recall:
 
     # Finding
 
-    def is_fresh(self, record: Record, now: float) -> bool:
-        """Whether what a record was made from is as it was, by what is known of it or by a look."""
-        if record.look:
-            return unchanged(record.checks)
-        if now < record.valid_until:
+    def is_fresh(self, ground: Ground, now: float) -> bool:
+        """Whether what an answer was made from is as it was, by what is known of it or by a look."""
+        if ground.look:
+            return unchanged(ground.checks)
+        if now < ground.valid_until:
             return True
-        record.valid_until = now + self.revalidate
-        return unchanged(record.checks)
+        ground.valid_until = now + self.revalidate
+        return unchanged(ground.checks)
 
     # Remembering
 
@@ -209,31 +151,23 @@ class Recall:
             return None
         self.misses += 1
         mark = hash(key_of(request))
-        if not self.comes_again(mark):
+        if not self.seen.again(mark):
             self._count(ONCE)
             return None
         if mark in self._in_vain:
             self._count(IN_VAIN)
             return None
-        if self._every > 1 and self._is_passed_over():
+        if self.room.passes_over():
             self._count(NO_ROOM)
             return None
         return Memo(request.headers)
-
-    def _is_passed_over(self) -> bool:
-        """Whether an answer gets no place because there are too few; who is asked for often gets one all the same."""
-        if self.size < self.limit * 3 // 4:
-            self._every = 1
-            return False
-        self._passed = (self._passed + 1) % self._every
-        return self._passed != 0
 
     def offer(self, shelf: Shelf, first: Exchange, last: Exchange, head: bytes, keep: bool) -> None:
         """Remember the answer to `head` if nothing speaks against it. Called when it was sent and logged."""
         memo = first.memo
         assert memo is not None
         if memo.refused is not None:
-            if last.plan.impure is not None and len(self._in_vain) < SEEN:
+            if last.plan.impure is not None and len(self._in_vain) < MOST_IN_VAIN:
                 self._in_vain.add(hash(key_of(first.request)))
         elif self.owner is not None and threading.get_ident() != self.owner:
             memo.refuse("answered by another thread")
@@ -259,8 +193,7 @@ class Recall:
             memo.refuse("file has just changed")
 
     def _remember(self, shelf: Shelf, first: Exchange, memo: Memo, head: bytes, keep: bool) -> None:
-        """Make the record and its first head; under the lock."""
-        request = first.request
+        """Make what answers such a request; under the lock."""
         if head in shelf.heads:
             return None  # another thread was faster
         most = first.server[CoreServer].max_keep_alive_requests
@@ -270,33 +203,63 @@ class Recall:
         if log is None:
             return memo.refuse("log")
         try:
-            record = Record(shelf, first, memo, log, keep)
+            if self.room.is_ample or not self._remember_briefly(shelf, first, memo, log, head, keep):
+                self._remember_whole(shelf, first, memo, log, head, keep)
         except ValueError:
             return memo.refuse("Expires")
-        if not self._guard(record, memo.looks):
-            return memo.refuse(self.freshness.reason)
-        record.valid_until = first.request_time + self.revalidate
-        record.head = head
-        record.size = RECORD_BYTES + len(record.payload) + len(head) + len(request.request_line)
-        record.size += 0 if record.behind is None else record.behind.size
-        shelf.heads[head] = (record, log.lines(request.headers.joined))
-        if EVERYTHING not in memo.asked:
-            self._add_variant(shelf, record)
-        self._records.append(record)
-        self.size += record.size
-        while self.size > self.limit and self._records:
-            self._make_room()
+        while (tenant := self.room.next_to_go()) is not None:
+            self._forget(tenant)
         return None
 
-    def _guard(self, record: Record, looks: Looks) -> bool:
-        """Keep a record fresh; where nobody will tell of a change (no watch to be had), by a look each time."""
-        checks = self.freshness.guard(record, looks)
-        record.look = checks is None or self.freshness.looks_each_time
+    def _remember_whole(
+        self, shelf: Shelf, first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: bool
+    ) -> None:
+        """Make a record and its first head."""
+        record = Record(shelf, first, memo, log, keep)
+        if not self._guard(record, memo.looks):
+            return memo.refuse(self.freshness.reason)
+        record.head = head
+        record.size = RECORD_BYTES + len(record.payload) + len(head) + len(record.request_line)
+        record.size += 0 if record.behind is None else record.behind.size
+        shelf.heads[head] = (record, log.lines(first.request.headers.joined))
+        if EVERYTHING not in memo.asked:
+            self._add_variant(shelf, record)
+        return self.room.take(record)
+
+    def _remember_briefly(
+        self, shelf: Shelf, first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: bool
+    ) -> bool:
+        """Make a brief, and terms where nobody has them; False where that can't be."""
+        draft = draft_of(first, memo, log, head, keep)
+        family = None if draft is None else shelf.family(frozenset(memo.asked))
+        if draft is None or family is None:
+            return False
+        terms = shelf.terms.get(draft.key)
+        if terms is None or terms.stale:
+            terms = Terms(shelf, first, draft.key)
+            if not self._guard(terms, draft.looks):
+                memo.refuse(self.freshness.reason)
+                return True
+            shelf.terms[draft.key] = terms
+            self.room.size += terms.size
+        terms.users += 1
+        gist = family.sieve(head)
+        before = family.briefs.get(gist)
+        if before is not None:
+            self._forget(before)
+        brief = family.briefs[gist] = Brief(terms, gist, draft.own, draft.at)
+        self.room.take(brief)
+        return True
+
+    def _guard(self, ground: Ground, looks: Looks) -> bool:
+        """Keep something fresh; where nobody will tell of a change (no watch to be had), by a look each time."""
+        checks = self.freshness.guard(ground, looks)
+        ground.look = checks is None or self.freshness.looks_each_time
         if checks is None:
             checks = looks.checks()
-        if checks is None or (record.look and not unchanged(checks)):
+        if checks is None or (ground.look and not unchanged(checks)):
             return False
-        record.checks = checks
+        ground.checks = checks
         return True
 
     def _add_variant(self, shelf: Shelf, record: Record) -> None:
@@ -311,15 +274,6 @@ class Recall:
             self._shared.clear()
         found: T = self._shared.setdefault(value, value)
         return found
-
-    def comes_again(self, mark: int) -> bool:
-        """Whether what has this hash has been seen lately; it is noted. Now and then one thing is taken for another."""
-        at, tag = mark & SEEN - 1, mark >> 32 & 0xFF
-        seen = self._seen
-        if seen[at] == tag:
-            return True
-        seen[at] = tag
-        return False
 
     def add_head(self, kept: Kept, head: bytes) -> None:
         """Have `head` answered by a record, byte by byte."""
@@ -341,7 +295,7 @@ class Recall:
             deciding = record.decided_by if known is None else record.decided_by | known.deciding
             known = Gists(deciding, sieve(deciding), {})  # who asks just now has those that belong together
         gist = known.sieve(head)
-        if not self.comes_again(hash(gist)):
+        if not self.seen.again(hash(gist)):
             return
         with self._lock:
             if gist not in known.records and self._adds(record, gist, MOST_HEADS + MOST_GISTS):
@@ -356,21 +310,35 @@ class Recall:
         texts.append(text)
         size = KEPT_BYTES + len(text)
         record.size += size
-        self.size += size
+        self.room.size += size
         return True
 
     # Forgetting
 
-    def forget(self, record: Record) -> None:
-        """Use a record no more."""
+    def forget(self, ground: Ground) -> None:
+        """Use a record no more, or any brief with these terms."""
         with self._lock:
-            self._forget(record)
+            if isinstance(ground, Record):
+                self._forget(ground)
+            elif isinstance(ground, Terms):
+                self._withdraw(ground)
 
-    def _forget(self, record: Record) -> None:
+    def forget_brief(self, brief: Brief) -> None:
+        """Use a brief no more."""
+        with self._lock:
+            self._forget(brief)
+
+    def _forget(self, tenant: Tenant) -> None:
+        if not self.room.leave(tenant):
+            return
+        if isinstance(tenant, Record):
+            self._forget_record(tenant)
+        elif isinstance(tenant, Brief):
+            self._forget_own(tenant)
+
+    def _forget_record(self, record: Record) -> None:
         record.stale = True
         shelf = record.shelf
-        if not record.size:
-            return
         known = shelf.gists.get(record.request_line)
         for text in (record.head, *(record.more_texts or ())):
             shelf.heads.pop(text, None)
@@ -384,20 +352,24 @@ class Recall:
         else:
             shelf.resources.pop(record.key, None)
         self.freshness.release(record)
-        self.size -= record.size
         record.size = 0
 
-    def _make_room(self) -> None:
-        """Let the oldest go, unless it was needed since its last turn."""
-        record = self._records.popleft()
-        if not record.size:
-            return
-        if record.hits != record.hits_before:
-            record.hits_before = record.hits
-            self._records.append(record)
-            return
-        self._every = min(RAREST, self._every * 2) if record.hits < WORTH else max(1, self._every // 2)
-        self._forget(record)
+    def _forget_own(self, brief: Brief) -> None:
+        terms = brief.terms
+        for family in terms.shelf.families:
+            if family.briefs.get(brief.gist) is brief:
+                del family.briefs[brief.gist]
+        terms.users -= 1
+        if not terms.users:
+            self.room.size -= terms.size
+            self._withdraw(terms)
+
+    def _withdraw(self, terms: Terms) -> None:
+        """Have nobody answered under these terms again; their briefs go when they are asked for, or have their turn."""
+        terms.stale = True
+        if terms.shelf.terms.get(terms.key) is terms:
+            del terms.shelf.terms[terms.key]
+        self.freshness.release(terms)
 
     def show(self, process: ProcessSlot, moment: Moment) -> None:
         """Put the figures on the scoreboard, at most once a second."""
@@ -405,16 +377,17 @@ class Recall:
             self._shown = moment.second
             if moment.second % MINUTE == 0:
                 self._in_vain.clear()
-            process.recalled(self.hits, self.resource_hits, self.misses, self.size)
+            process.recalled(self.hits, self.resource_hits, self.misses, self.room.size)
 
     def figures(self) -> dict[str, int]:
         """For the status page: hits by level, misses, and how much is kept."""
+        shelves = self._shelves.values()
         return {
             "hits": self.hits,
             "resource_hits": self.resource_hits,
             "misses": self.misses,
-            "size": self.size,
-            "limit": self.limit,
-            "heads": sum(len(shelf.heads) for shelf in self._shelves.values()),
-            "resources": sum(len(shelf.resources) for shelf in self._shelves.values()),
+            "size": self.room.size,
+            "limit": self.room.limit,
+            "heads": sum(len(shelf.heads) for shelf in shelves),
+            "resources": sum(len(shelf.resources) + shelf.briefs for shelf in shelves),
         }

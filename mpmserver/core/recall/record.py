@@ -10,47 +10,47 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from mpmserver.core.recall.ground import Ground
 from mpmserver.core.recall.recollection import Line
-from mpmserver.core.settings import CoreServer
 from mpmserver.http.dates import http_date, parse_http_date
 from mpmserver.http.headers import EVERYTHING
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
-    from mpmserver.core.recall.looks import Checks
     from mpmserver.core.recall.memo import Memo
-    from mpmserver.core.recall.memory import Shelf
     from mpmserver.core.recall.moment import Moment
     from mpmserver.core.recall.recollection import Recollection
+    from mpmserver.core.recall.shelf import Shelf
     from mpmserver.http.request import Request
 
 Asked = tuple[tuple[str, str], ...]
 """Names of request fields, in lower case, with the values that an answer was made for."""
-STALE: Final = -2
-UNLIMITED: Final = 1 << 62
+Stamps = tuple[tuple[int, int], ...]
+"""Where times stand in a text, each with the seconds that it lies behind the present."""
 _STAMP: Final = re.compile(
     rb"\r\n(Date|Expires): ([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT)(?=\r\n)"
 )
-_STAMP_SIZE: Final = 29
+STAMP_SIZE: Final = 29
 _LEFT: Final = re.compile(rb"\r\nKeep-Alive: timeout=[0-9]+, max=([0-9]+)\r\n")
 
 
 Kept = tuple["Record", tuple[Line, ...]]
 
 
-class Record:
+class Record(Ground):
     """One answer: its bytes, and all that must still be so for it to be given again."""
 
     __slots__ = (
-        "absent", "asked", "behind", "checks", "good_for", "head", "hits", "hits_before", "keep", "key", "left_at",
-        "look", "more_texts", "most", "payload", "recollection", "request_line", "second", "shelf", "size", "stamps",
-        "timed", "timeout", "valid_until", "vhost",
+        "absent", "asked", "behind", "head", "hits", "hits_before", "key", "left_at", "more_texts", "payload",
+        "recollection", "request_line", "size", "stamps",
     )  # fmt: skip
+    worth: Final = 8
+    """It is given so often at least, or was not worth its place: to make one costs about as much as to do without."""
 
     def __init__(self, shelf: Shelf, first: Exchange, memo: Memo, recollection: Recollection, keep: bool) -> None:
         """Of an exchange that has been answered and logged. Raises ValueError for a head whose times can't be told."""
-        request, core = first.request, first.server[CoreServer]
-        self.shelf = shelf
+        super().__init__(shelf, first, keep, recollection.timed)
+        request = first.request
         self.key = key_of(request)
         fields = request.headers.joined
         asked = [name for name in sorted(memo.asked) if name != EVERYTHING]
@@ -58,40 +58,20 @@ class Record:
         self.absent = shelf.recall.shared(frozenset([name for name in asked if name not in fields]))
         """The fields that were asked for and are not to be there."""
         self.recollection = recollection
-        self.timed = recollection.timed
-        self.vhost = shelf.recall.shared(b"%b:%d" % (first.server.name_bytes, first.peer.local[1]))
-        """What the scoreboard shows, as the request line."""
         self.request_line = request.request_line.encode("latin-1", "replace")
+        """What the scoreboard shows."""
         head = memo.head or b""
         self.payload = head + (memo.body or b"")
         self.behind = memo.behind
         """The file that is sent behind the payload, where there is one."""
-        self.stamps = shelf.recall.shared(_stamps(head, memo.expires_after))
+        self.stamps = shelf.recall.shared(stamps(head, memo.expires_after))
         """Where times stand that are made anew, each with the seconds that it lies behind the time of the answer."""
-        left = _LEFT.search(head)
-        self.left_at: tuple[int, int] | None = None if left is None else left.span(1)
+        self.left_at = requests_left(head)
         """Where the number of requests that the connection has left stands."""
-        self.second = -1
-        """The second that `payload` is dated; STALE where something of it has changed: it answers no more."""
-        self.good_for = -1
-        """The second in which there is nothing to ask: it is dated so, and who hears of changes has heard of none."""
-        self.keep = keep
-        """Whether the connection goes on."""
-        most = core.max_keep_alive_requests
-        self.most = most - 1 if most else UNLIMITED
-        """As many requests before it, and the connection's last has come: that answer is another one."""
-        self.timeout = core.timeout
-        """How long a client may take nothing of it, in seconds."""
-        self.checks: Checks = ()
-        """What was seen of the disk."""
-        self.look = False
-        """Whether that is to be looked at each time, as nobody tells of changes."""
-        self.valid_until = 0.0
-        """When it is looked at in any case."""
         self.hits = 0
         """How often it has answered."""
         self.hits_before = 0
-        """How often it had when somebody wanted its place last."""
+        """How often it had at its last turn (`room.py`)."""
         self.head = b""
         """The head that it was made for."""
         self.more_texts: list[bytes] | None = None
@@ -100,31 +80,12 @@ class Record:
         """What it counts for RecallSize; 0 when it is forgotten."""
 
     @property
-    def stale(self) -> bool:
-        """Whether something of it has changed: it answers no more. Whoever hears of a change sets it, for good."""
-        return self.second == STALE
-
-    @stale.setter
-    def stale(self, value: bool) -> None:
-        assert value, "what has changed stays changed"
-        self.second = self.good_for = STALE
-
-    @property
     def decided_by(self) -> frozenset[str]:
         """The request fields that were asked for, in lower case."""
         return self.absent.union([name for name, _ in self.asked])
 
-    def date(self, moment: Moment) -> None:
-        """Put the present second's date into the payload."""
-        if self.second != moment.second:
-            payload = self.payload
-            for at, later in self.stamps:
-                stamp = moment.http_date if not later else http_date(moment.second + later).encode()
-                payload = b"%b%b%b" % (payload[:at], stamp, payload[at + _STAMP_SIZE :])
-            self.payload = payload
-            self.second = moment.second
-        if not self.look:
-            self.good_for = moment.second
+    def stamp(self, moment: Moment) -> None:
+        self.payload = stamped(self.payload, self.stamps, moment)
 
     def counted(self, keepalives: int) -> bytes:
         """The payload for a client that is told how many requests are left; `keepalives` have been answered before."""
@@ -143,7 +104,7 @@ class Record:
         return True
 
 
-def _stamps(head: bytes, expires_after: int | None) -> tuple[tuple[int, int], ...]:
+def stamps(head: bytes, expires_after: int | None) -> Stamps:
     """Where a head's Date stands, and the Expires that was made of it. Raises ValueError."""
     found = {match[1]: match for match in _STAMP.finditer(head)}
     date = found.get(b"Date")
@@ -156,6 +117,20 @@ def _stamps(head: bytes, expires_after: int | None) -> tuple[tuple[int, int], ..
     if expires is None or expires[2] != then:
         raise ValueError("Expires has become something else")
     return ((date.start(2), 0), (expires.start(2), expires_after))
+
+
+def stamped(text: bytes, stamps: Stamps, moment: Moment) -> bytes:
+    """A text with the present time at these places."""
+    for at, later in stamps:
+        stamp = moment.http_date if not later else http_date(moment.second + later).encode()
+        text = b"%b%b%b" % (text[:at], stamp, text[at + STAMP_SIZE :])
+    return text
+
+
+def requests_left(head: bytes) -> tuple[int, int] | None:
+    """Where a head says how many requests its connection has left, in Keep-Alive."""
+    left = _LEFT.search(head)
+    return None if left is None else left.span(1)
 
 
 def key_of(request: Request) -> tuple[Any, ...]:

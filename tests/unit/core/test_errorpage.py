@@ -63,8 +63,10 @@ def test_expectation(tmp_path: Path) -> None:
     [
         ("ServerSignature On", "<hr>\n<address>mpmserver/0.1.0 (Unix) Server at localhost Port 80</address>\n"),
         ("ServerSignature On\nServerTokens Prod", "<hr>\n<address>mpmserver Server at localhost Port 80</address>\n"),
-        ("ServerTokens Major\nServerSignature On",
-         "<hr>\n<address>mpmserver/0 Server at localhost Port 80</address>\n"),
+        (
+            "ServerTokens Major\nServerSignature On",
+            "<hr>\n<address>mpmserver/0 Server at localhost Port 80</address>\n",
+        ),
         (
             "ServerSignature EMail\nServerAdmin a@b.c\nServerTokens Min",
             '<hr>\n<address>mpmserver/0.1.0 Server at <a href="mailto:a@b.c">localhost</a> Port 80</address>\n',

@@ -72,7 +72,7 @@ def test_an_expectation_that_fails_is_answered_by_the_host_it_names(tmp_path: Pa
     made = world(
         tmp_path,
         "<VirtualHost *:8080>\nServerName a\n</VirtualHost>\n"
-        "<VirtualHost *:8080>\nServerName b\nErrorDocument 417 \"not by b\"\n</VirtualHost>\n",
+        '<VirtualHost *:8080>\nServerName b\nErrorDocument 417 "not by b"\n</VirtualHost>\n',
     )
     answer = exchange(made, b"GET /a HTTP/1.1\r\nHost: b\r\nExpect: wonders\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 417 ")
@@ -169,7 +169,7 @@ def test_what_is_authorized_once_is_not_asked_again(
 def test_a_redirected_request_is_checked_again_in_another_folder(tmp_path: Path) -> None:
     made = world(
         tmp_path,
-        "ErrorDocument 404 /private/f\n<Directory />\nRequire expr \"%{REQUEST_URI} !~ m#^/private/f#\"\n</Directory>",
+        'ErrorDocument 404 /private/f\n<Directory />\nRequire expr "%{REQUEST_URI} !~ m#^/private/f#"\n</Directory>',
     )
     (tmp_path / "htdocs" / "private").mkdir()
     (tmp_path / "htdocs" / "private" / "f").write_text("secret")

@@ -53,9 +53,7 @@ def settle(made: World) -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), [("/one/two/a.txt", b"hello"), ("/one/two/", b"hello"), ("/none", b"sorry")])
-def test_one_request_looks_once_for_each_htaccess(
-    tmp_path: Path, looked: Counter[str], path: str, body: bytes
-) -> None:
+def test_one_request_looks_once_for_each_htaccess(tmp_path: Path, looked: Counter[str], path: str, body: bytes) -> None:
     made = site(tmp_path)
     get(made, path)
     settle(made)
@@ -128,9 +126,7 @@ def test_where_links_are_checked_no_way_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_path_info_begins_at_the_first_name_that_is_missing(
-    tmp_path: Path, looked: Counter[str], known: bool
-) -> None:
+def test_path_info_begins_at_the_first_name_that_is_missing(tmp_path: Path, looked: Counter[str], known: bool) -> None:
     made = world(tmp_path, f"Recall Off\n<Directory {tmp_path}/htdocs>\nAllowOverride None\n</Directory>\n")
     folder = tmp_path / "htdocs" / "a" / "b"
     folder.mkdir(parents=True)

@@ -11,6 +11,7 @@ import pytest
 
 from mpmserver.core import ways
 from mpmserver.core.recall.memory import begin
+from mpmserver.core.recall.sightings import Sightings
 from tests.memory import Answer, get, world
 from tests.unit.core.test_ways import looked, settle
 
@@ -21,6 +22,17 @@ SITE = """RecallRevalidate 60
 AllowOverride All
 </Directory>
 """
+
+
+class Seen(Sightings):
+    """Has seen everything, or nothing."""
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__()
+        self.answer = again
+
+    def again(self, mark: int) -> bool:
+        return self.answer
 
 
 class Watched:
@@ -37,7 +49,7 @@ class Watched:
         assert recall is not None
         assert recall.watches is not None
         self.recall, self.watches = recall, recall.watches
-        recall.comes_again = lambda mark: False  # type: ignore[method-assign]
+        recall.seen = Seen(again=False)
         self.known = self.world.resolver.ways.known
         self.ask()
         settle(self.world)
@@ -112,11 +124,9 @@ def test_another_thread_looks_for_itself(watched: Watched, looked: Counter[str])
     assert htaccess_looks(looked) > 0
 
 
-def test_a_request_that_may_be_remembered_looks_for_itself(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_that_may_be_remembered_looks_for_itself(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     watched.ask(times=ways.OFTEN)
-    monkeypatch.setattr(watched.recall, "comes_again", lambda mark: True)
+    monkeypatch.setattr(watched.recall, "seen", Seen(again=True))
     seen: list[str] = []
 
     def look(way: ways.Way, look: object) -> bool:

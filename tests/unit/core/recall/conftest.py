@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.recall.watches import Watches
+from tests.unit.core.recall.clients import RESTLESS
 
 
 @pytest.fixture
@@ -38,3 +40,15 @@ def site(tmp_path: Path) -> Path:
     (www / "dangling").symlink_to("sub/missing/x")
     (www / "loop").symlink_to("loop")
     return top
+
+
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a hundredth of a second be what a second is: longer than a tick of the file system's clock."""
+    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all be remembered the first time."""
+    monkeypatch.setattr(Sightings, "again", lambda sightings, mark: True)

@@ -19,6 +19,7 @@ class Answer:
     def __init__(self) -> None:
         self.stale = False
 
+
 def looked(site: Path, *names: str) -> Looks:
     """Look at what is in `www`; a name behind `@` is looked at without following a link."""
     looks = Looks()

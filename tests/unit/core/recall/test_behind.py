@@ -10,20 +10,16 @@ import pytest
 from mpmserver.core.body import OpenFile
 from mpmserver.core.recall.behind import FileBehind, file_behind
 from mpmserver.core.recall.looks import Looks, signature
-from mpmserver.core.recall.memory import Recall
 from mpmserver.core.world import World
 from mpmserver.serve.output import after
 from tests.memory import MemoryTransport
-from tests.unit.core.recall.test_memory import RESTLESS, Client, counts, head, site_of, write
+from tests.unit.core.recall.clients import Client, counts, head, site_of, write
 
 LARGE = os.urandom(70_000)
 RANGES = "Range: bytes=0-39999,50000-69999"
 
 
-@pytest.fixture(autouse=True)
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
-    monkeypatch.setattr(Recall, "comes_again", lambda recall, mark: True)
+pytestmark = pytest.mark.usefixtures("restless", "eager")
 
 
 @pytest.fixture(params=[True, False], ids=["looks", "is told"])

@@ -8,101 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from mpmserver.core.exchange import Peer
-from mpmserver.core.recall.looks import Checks, Looks
-from mpmserver.core.recall.memory import (
-    AUTO_BYTES,
-    AUTO_LEAST,
-    IN_VAIN,
-    MOST_GISTS,
-    MOST_HEADS,
-    MOST_VARIANTS,
-    NO_ROOM,
-    Recall,
-    begin,
-    size_of,
-)
-from mpmserver.core.recall.moment import Moment
-from mpmserver.core.recall.record import Record
+from mpmserver.core.recall.memory import IN_VAIN
 from mpmserver.core.world import World
-from mpmserver.serve.connection import Connection
-from mpmserver.serve.outcome import Outcome
-from tests.memory import MemoryTransport, Slot, drive, log_of, world
+from tests.memory import log_of
+from tests.unit.core.recall.clients import RESTLESS, Client, counts, head, hear, reasons, site
 
-OPEN = '<Directory "{root}/htdocs">\nOptions FollowSymLinks\nAllowOverride All\nRequire all granted\n</Directory>\n'
-
-
-class Client:
-    """One connection; `ask` sends bytes and returns what came back."""
-
-    def __init__(self, made: World, local: str = "127.0.0.1", remote: str = "127.0.0.9") -> None:
-        self.transport = MemoryTransport([])
-        self.slot = Slot()
-        peer = Peer((local, 8080), (remote, 50000))
-        self.connection = Connection(made, self.transport, None, peer, self.slot)  # type: ignore[arg-type]
-        self.moment = Moment()
-        self.closed = False
-
-    def ask(self, data: bytes, at: float | None = None) -> bytes:
-        assert not self.closed
-        self.moment.tick(time.time() if at is None else at)
-        self.transport.output.clear()
-        step = self.connection.arrived(data, self.moment)
-        self.closed = (step if isinstance(step, Outcome) else drive(step)) is Outcome.CLOSED
-        return bytes(self.transport.output)
-
-
-def head(path: str = "/a.html", *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
-    return "\r\n".join((f"{method} {path} HTTP/{version}", "Host: memory.example", *fields, "", "")).encode()
+pytestmark = pytest.mark.usefixtures("restless", "eager")
 
 
 @pytest.fixture(params=[True, False], ids=["looks", "is told"])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return site(tmp_path, blocking=request.param)
-
-
-def site(root: Path, text: str = "", blocking: bool = False) -> World:
-    write(root, "a.html", b"first\n")
-    return site_of(root, text, blocking)
-
-
-def site_of(root: Path, text: str, blocking: bool = False) -> World:
-    made = world(root, OPEN.format(root=root) + text)
-    made.recall = begin(made.site, 1, blocking)
-    return made
-
-
-def write(root: Path, name: str, data: bytes) -> None:
-    """A file that has not changed for a while, as `restless` has it."""
-    path = root / "htdocs" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    time.sleep(2 * RESTLESS / 1e9)
-
-
-RESTLESS = 15_000_000
-
-
-@pytest.fixture(autouse=True)
-def restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hundredth of a second be what a second is: longer than a tick of the file system's clock."""
-    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
-
-
-@pytest.fixture(autouse=True)
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all be remembered the first time."""
-    monkeypatch.setattr(Recall, "comes_again", lambda recall, mark: True)
-
-
-def counts(made: World) -> tuple[int, int, int]:
-    assert made.recall is not None
-    return made.recall.hits, made.recall.resource_hits, made.recall.misses
-
-
-def reasons(made: World) -> set[str]:
-    assert made.recall is not None
-    return set(made.recall.reasons)
 
 
 def test_the_same_head_is_answered_from_memory_and_the_answer_is_the_same(made: World) -> None:
@@ -206,23 +122,6 @@ def test_a_body_that_follows_is_taken_off_the_connection(made: World, fields: tu
         assert client.ask(head()).endswith(b"first\n")
 
 
-def test_gists_are_bounded_and_counted(tmp_path: Path) -> None:
-    made = site(tmp_path, "MaxKeepAliveRequests 0\n")
-    recall = made.recall
-    assert recall is not None
-    client = Client(made)
-    for number in range(2 * MOST_GISTS + MOST_HEADS):
-        client.ask(head("/a.html", f"Connection: x{number}", f"X: {number}"))
-    shelf = recall.shelf(("127.0.0.1", 8080))
-    (known,) = shelf.gists.values()
-    assert 0 < len(known.records) <= MOST_GISTS + MOST_HEADS
-    (record,) = recall._records
-    assert len(record.more_texts or ()) == MOST_GISTS + MOST_HEADS
-    assert recall.size == record.size
-    recall.forget(record)
-    assert not shelf.gists and not shelf.heads and not recall.size
-
-
 def test_limits_hold_for_heads_with_a_known_gist(tmp_path: Path) -> None:
     made = site(tmp_path, "LimitRequestFields 4\nLimitRequestFieldSize 100\n")
     for field in ("A: b\r\n" * 4, "A: " + "b" * 100 + "\r\n", "A : b\r\n", "A: b\nC: d\r\n"):
@@ -298,13 +197,6 @@ def test_a_changed_file_is_never_answered_from_the_past(tmp_path: Path, blocking
         assert counts(made)[0] == hits + (0 if logged else 1), reasons(made)
 
 
-def hear(made: World) -> None:
-    """As the loop does before it answers."""
-    assert made.recall is not None
-    if made.recall.watches is not None:
-        made.recall.watches.read()
-
-
 def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = site(tmp_path)
     monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", 60_000_000_000)
@@ -378,83 +270,6 @@ def test_a_message_in_the_error_log_is_written_each_time(tmp_path: Path) -> None
     assert reasons(made) == {"message in error log"}
 
 
-def test_memory_is_bounded_and_what_is_asked_for_stays(tmp_path: Path) -> None:
-    for number in range(40):
-        write(tmp_path, f"many/{number}.html", b"x" * 3000) if number else None
-    made = site_of(tmp_path, "RecallSize 48K\n")
-    recall = made.recall
-    assert recall is not None
-    client = Client(made)
-    for number in range(1, 40):
-        client.ask(head(f"/many/{number}.html"))
-        client.ask(head("/many/1.html"))
-        assert recall.size <= recall.limit
-    figures = recall.figures()
-    assert 3 <= figures["resources"] < 11
-    assert recall.hits >= 38, "what is asked for again and again is not forgotten"
-    assert recall.size == sum(record.size for record in recall._records)
-
-
-def test_where_there_is_no_room_for_all_few_make_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To remember costs more than to answer: whatever has a place keeps it until it has been worth that."""
-    for number in range(40):
-        write(tmp_path, f"many/{number}.html", b"x" * 3000)
-    made = site_of(tmp_path, "RecallSize 48K\nMaxKeepAliveRequests 0\n")
-    recall = made.recall
-    assert recall is not None
-    guarded: list[Record] = []
-    guard = recall.freshness.guard
-
-    def counted(record: Record, looks: Looks) -> Checks | None:
-        guarded.append(record)
-        return guard(record, looks)
-
-    monkeypatch.setattr(recall.freshness, "guard", counted)
-    client = Client(made)
-    for _round in range(20):
-        for number in range(40):
-            client.ask(head(f"/many/{number}.html"))
-    assert recall.hits > 50, "some keep their places"
-    assert len(guarded) < 60, "and few are remembered in vain"
-    assert NO_ROOM in recall.reasons
-    before = recall.hits
-    write(tmp_path, "new.html", b"x")
-    for _each in range(200):
-        client.ask(head("/new.html"))
-    assert recall.hits > before + 100, "what is asked for often finds room"
-
-
-def test_a_forgotten_answer_leaves_nothing(tmp_path: Path) -> None:
-    made = site(tmp_path)
-    recall = made.recall
-    assert recall is not None
-    client = Client(made)
-    for agent in range(10):
-        for _each in range(3):
-            client.ask(head("/a.html", f"User-Agent: {agent}"))
-    shelf = recall.shelf(("127.0.0.1", 8080))
-    assert len(shelf.heads) == 10
-    (tmp_path / "htdocs" / "a.html").write_bytes(b"new")
-    hear(made)
-    client.ask(head("/nothing"))
-    assert client.ask(head("/a.html", "User-Agent: 1")).endswith(b"new")
-    assert len(shelf.heads) <= 1
-    assert len(shelf.resources) <= 1
-    assert recall.size == sum(record.size for record in recall._records)
-
-
-@pytest.mark.parametrize(("text", "size"), [("4096", 4096), ("16K", 16384), ("2M", 2 << 20), ("auto", AUTO_BYTES)])
-def test_recall_size(tmp_path: Path, text: str, size: int) -> None:
-    made = site(tmp_path, f"RecallSize {text}\n")
-    assert made.recall is not None
-    assert made.recall.limit == size
-
-
-def test_the_default_suits_many_processes() -> None:
-    assert size_of(None, 1) == AUTO_BYTES
-    assert size_of(None, 256) == AUTO_LEAST == 256 * 1024 * 1024 // 256
-
-
 def test_recall_off(tmp_path: Path) -> None:
     made = site(tmp_path, "Recall Off\n")
     assert made.recall is None
@@ -487,15 +302,3 @@ def test_an_expires_that_can_not_be_made_anew(tmp_path: Path, text: str, reason:
     made = site(tmp_path, f"ExpiresActive On\n{text}\n")
     Client(made).ask(head())
     assert reasons(made) == {reason}
-
-
-def test_of_many_variants_the_last_are_kept(tmp_path: Path) -> None:
-    made = site(tmp_path, 'SetEnvIf Cookie "a=([0-9]+)" number=$1\nHeader set X-Number "%{number}e"\n')
-    client = Client(made)
-    for number in range(2 * MOST_VARIANTS):
-        assert f"X-Number: {number}\r\n".encode() in client.ask(head("/a.html", f"Cookie: a={number}"))
-    (variants,) = made.recall.shelf(("127.0.0.1", 8080)).resources.values()  # type: ignore[union-attr]
-    assert len(variants) == MOST_VARIANTS
-    latest = head("/a.html", f"Cookie: a={number}", "X-More: 1")
-    assert f"X-Number: {number}\r\n".encode() in client.ask(latest)
-    assert counts(made)[1] == 1

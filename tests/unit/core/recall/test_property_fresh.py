@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from mpmserver.core.recall.memory import Recall, begin
+from mpmserver.core.recall.memory import begin
+from mpmserver.core.recall.room import Room
 from mpmserver.core.world import World
 from tests.memory import world
+from tests.unit.core.recall.clients import RESTLESS, Client, head
 from tests.unit.core.recall.kit import EXCHANGE
-from tests.unit.core.recall.test_memory import Client, head
 
 CONFIG = """
 DirectoryIndex index.html b
@@ -71,7 +72,6 @@ FIELDS = (
 #: More than is kept in memory.
 LARGE = 300_000
 PAST = 1_000_000_000
-RESTLESS = 15_000_000
 DATE = re.compile(rb"\r\nDate: [^\r]*")
 STEPS = 60
 #: So many requests are asked again in the next step.
@@ -198,20 +198,20 @@ class Pair:
         return DATE.sub(b"", Client(made).ask(data, now))
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a hundredth of a second be what a second is, and let all be remembered the first time."""
-    monkeypatch.setattr("mpmserver.core.recall.looks.RESTLESS", RESTLESS)
-    monkeypatch.setattr(Recall, "comes_again", lambda recall, mark: True)
+pytestmark = pytest.mark.usefixtures("restless", "eager")
 
 
+@pytest.mark.parametrize("brief", [False, True], ids=["whole", "in brief"])
 @pytest.mark.parametrize("blocking", [True, False], ids=["looks", "is told"])
 @pytest.mark.parametrize("seed", range(2))
-def test_no_answer_is_from_the_past(tmp_path: Path, blocking: bool, seed: int) -> None:
+def test_no_answer_is_from_the_past(
+    tmp_path: Path, blocking: bool, seed: int, brief: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(seed)
     tmp_path.joinpath("htdocs", "errors").mkdir(parents=True)
     tmp_path.joinpath("map.txt").write_text("one a\n")
     pair = Pair(tmp_path, blocking)
+    monkeypatch.setattr(Room, "is_ample", not brief)
     tags: dict[str, str] = {}
     asked: list[bytes] = []
     for step in range(STEPS):
@@ -226,4 +226,6 @@ def test_no_answer_is_from_the_past(tmp_path: Path, blocking: bool, seed: int) -
             if tag := re.search(rb'\r\nETag: ("[^"]*")', ours):
                 tags[data.split(b" ", 2)[1].decode()] = tag[1].decode()
     assert pair.recall is not None
-    assert pair.recall.hits > STEPS // 2
+    hits = pair.recall.hits + pair.recall.resource_hits
+    assert hits > STEPS // 2
+    assert not brief or pair.recall.resource_hits > STEPS // 2

@@ -1,0 +1,262 @@
+"""Answers in brief: what is remembered of small files where room is scarce. No server: connections in memory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mpmserver.core.recall.brief import Brief, Terms
+from mpmserver.core.recall.memory import Recall, begin
+from mpmserver.core.recall.room import Room
+from mpmserver.core.recall.shelf import MOST_FAMILIES, Shelf
+from mpmserver.core.world import World
+from tests.memory import MemoryTransport
+from tests.unit.core.recall.clients import OPEN, Client, counts, head, hear, site, site_of, write
+from tests.unit.modules.test_log_config import lines, logging_world
+
+pytestmark = pytest.mark.usefixtures("restless", "eager", "brief")
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no room be ample."""
+    monkeypatch.setattr(Room, "is_ample", False)
+
+
+@pytest.fixture(params=[True, False], ids=["looks", "is told"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return site(tmp_path, "MaxKeepAliveRequests 0\n", blocking=request.param)
+
+
+def recall_of(made: World) -> Recall:
+    assert made.recall is not None
+    return made.recall
+
+
+def shelf_of(made: World) -> Shelf:
+    return recall_of(made).shelf(("127.0.0.1", 8080))
+
+
+def briefs(made: World) -> list[Brief]:
+    return [brief for family in shelf_of(made).families for brief in family.briefs.values()]
+
+
+def terms(made: World) -> list[Terms]:
+    return list(shelf_of(made).terms.values())
+
+
+def test_the_answer_is_the_same(made: World) -> None:
+    client = Client(made)
+    long_way = client.ask(head())
+    descriptors = os.listdir("/proc/self/fd")
+    for second in range(3):
+        again = client.ask(head(), at=1_800_000_000.0 + second)
+        date = b"Date: Fri, 15 Jan 2027 08:00:0%d GMT\r\n" % second
+        assert again == re.sub(rb"Date: .*\n", date, long_way)
+    assert counts(made) == (0, 3, 1)
+    assert len(briefs(made)) == 1
+    assert not shelf_of(made).heads and not shelf_of(made).resources
+    assert os.listdir("/proc/self/fd") == descriptors
+
+
+def test_heads_with_the_same_gist_are_answered(made: World) -> None:
+    client = Client(made)
+    first = client.ask(head("/a.html", "User-Agent: one", "Cookie: a=1"))
+    for agent in ("two", "three"):
+        assert client.ask(head("/a.html", "Cookie: a=2", f"User-Agent: {agent}"))[80:] == first[80:]
+    assert client.ask(head("/a.html", "Range: bytes=1-2")).endswith(b"\r\n\r\nir")
+    assert client.ask(head("/a.html", method="HEAD")).endswith(b"\r\n\r\n")
+    assert counts(made) == (0, 2, 3)
+    assert len(briefs(made)) == 1, "nothing but whole files"
+    for _each in range(2):
+        assert b"\r\nContent-Range: bytes 0-5/6\r\n" in client.ask(head("/a.html", "Range: bytes=0-5"))
+    assert counts(made) == (0, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        r"%h %l %u \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"",
+        "%h %r %b",
+        "%f %U %B %>s %r",
+        "%O %I 6 %b %%b %m %H",
+        "%b 200 %r %b",
+    ],
+)
+def test_lines_in_the_log_are_the_same(tmp_path: Path, form: str) -> None:
+    names = {"a.html": b"first\n", "b.html": b"x" * 200, "100%25.html": b"x" * 9, "c d.txt": b"y" * 9}
+    for name, data in names.items():
+        write(tmp_path, name.replace("%25", "%"), data)
+    text = OPEN.format(root=tmp_path) + f"CustomLog logs/x '{form}'\nMaxKeepAliveRequests 0\n"
+    made, kept = logging_world(tmp_path, text)
+    made.recall = begin(made.site, 1, blocking=False)
+    hits = 0
+    for fields in (('User-Agent: 100% "sure" \\',), ("Referer: here", "User-Agent: x")):
+        for name in names:
+            asked = head("/" + name.replace(" ", "%20"), *fields)
+            Client(made).ask(asked)
+            seen = len(lines(kept))
+            Client(made).ask(asked)
+            hits += 1
+            assert lines(kept)[seen:] == lines(kept)[seen - 1 : seen]
+    assert counts(made)[1] + counts(made)[2] == 2 * hits
+    assert counts(made)[1] >= hits
+    assert not form.startswith("%h") or len(terms(made)) == 2, "one for each type"
+
+
+def test_a_file_that_is_not_what_it_was_is_never_answered_from_the_past(made: World, tmp_path: Path) -> None:
+    client = Client(made)
+    path = tmp_path / "htdocs" / "a.html"
+    other = tmp_path / "htdocs" / "b.html"
+    write(tmp_path, "b.html", b"third\n")
+    changes: dict[bytes, Callable[[], object]] = {
+        b"first\n": lambda: None,
+        b"other\n": lambda: path.write_bytes(b"other\n"),
+        b"third\n": lambda: other.rename(path),
+        b"Not Found": path.unlink,
+        b"again\n": lambda: path.write_bytes(b"again\n"),
+    }
+    for wanted, change in changes.items():
+        change()
+        hear(made)
+        assert wanted in client.ask(head())
+    write(tmp_path, "a.html", b"again\n")
+    for _each in range(3):
+        assert client.ask(head()).endswith(b"again\n")
+    assert counts(made)[1] == 2
+
+
+def test_what_else_was_seen_is_watched_for_all_files_of_a_folder(made: World, tmp_path: Path) -> None:
+    for number in range(5):
+        write(tmp_path, f"sub/{number}.html", b"x" * (number + 1))
+    client = Client(made)
+    for _each in range(2):
+        for number in range(5):
+            assert client.ask(head(f"/sub/{number}.html")).startswith(b"HTTP/1.1 200 ")
+    (common,) = terms(made)
+    assert common.users == len(briefs(made)) == counts(made)[1] == 5
+    write(tmp_path, "sub/.htaccess", b"Header set X-New 1\n")
+    hear(made)
+    for _each in range(2):
+        for number in range(5):
+            assert b"\r\nX-New: 1\r\n" in client.ask(head(f"/sub/{number}.html"))
+    assert len(briefs(made)) == 5
+    assert common.stale and not common.users
+    assert recall_of(made).room.size == sum([each.size for each in briefs(made)] + [each.size for each in terms(made)])
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed_where_none_may_be(tmp_path: Path) -> None:
+    text = f'<Directory "{tmp_path}/htdocs">\nOptions -FollowSymLinks\n</Directory>\nErrorDocument 403 "no"\n'
+    made = site(tmp_path, text, blocking=True)
+    client = Client(made)
+    for _each in range(2):
+        assert client.ask(head()).endswith(b"first\n")
+    assert counts(made)[1] == 1
+    path = tmp_path / "htdocs" / "a.html"
+    path.rename(tmp_path / "htdocs" / "b.html")
+    path.symlink_to("b.html")
+    assert client.ask(head()).startswith(b"HTTP/1.1 403 ")
+
+
+def test_nothing_is_left_of_what_is_forgotten(made: World, tmp_path: Path) -> None:
+    recall = recall_of(made)
+    client = Client(made)
+    for number in range(9):
+        write(tmp_path, f"sub/{number % 2}/{number}.html", b"x" * (number + 1))
+        client.ask(head(f"/sub/{number % 2}/{number}.html"))
+    assert len(terms(made)) == 2
+    for each in briefs(made):
+        recall.forget_brief(each)
+        recall.forget_brief(each)
+    assert not terms(made) and not briefs(made) and not recall.room.size and not len(recall.room)
+    if recall.watches is not None:
+        assert not [each for each in recall.watches._held if isinstance(each, Terms)]
+
+
+def test_keep_alive_says_how_many_are_left(tmp_path: Path) -> None:
+    made = site(tmp_path, "MaxKeepAliveRequests 3\nKeepAliveTimeout 7\n")
+    asking = head("/a.html", "Connection: keep-alive")
+    for hits in (0, 2, 5):
+        client = Client(made)
+        for left in (3, 2, 1):
+            assert f"Keep-Alive: timeout=7, max={left}\r\n".encode() in client.ask(asking)
+        assert b"Connection: close" in client.ask(asking)
+        assert client.closed
+        assert counts(made)[1] >= hits
+
+
+def test_a_client_that_wants_to_close_is_let_go(made: World) -> None:
+    for _each in range(3):
+        client = Client(made)
+        assert b"Connection: close\r\n" in client.ask(head("/a.html", "Connection: close"))
+        assert client.closed
+    assert counts(made)[1] == 2
+
+
+def test_an_expires_is_made_anew(tmp_path: Path) -> None:
+    made = site(tmp_path, 'ExpiresActive On\nExpiresDefault "access plus 1 minute"\n')
+    client = Client(made)
+    client.ask(head())
+    for second in range(2):
+        answer = client.ask(head(), 1_800_000_000.0 + second)
+        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT\r\n".encode() in answer
+        assert f"Expires: Fri, 15 Jan 2027 08:01:0{second} GMT\r\n".encode() in answer
+    assert counts(made)[1] == 2
+
+
+@pytest.mark.parametrize("takes", [0, 10, 300])
+def test_a_client_that_takes_a_part_gets_the_rest_later(
+    made: World, takes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(made)
+    client.ask(head())
+    whole = client.ask(head(), at=1_800_000_000.0)
+    send_now = MemoryTransport.send_now
+    limits = [takes]
+
+    def limited(transport: MemoryTransport, data: bytes | memoryview) -> int:
+        return send_now(transport, data[: limits.pop()] if limits else data)
+
+    monkeypatch.setattr(MemoryTransport, "send_now", limited)
+    assert client.ask(head(), at=1_800_000_000.0) == whole
+    assert counts(made)[1] == 2
+
+
+def test_what_is_not_in_memory_goes_the_long_way(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(made)
+    client.ask(head())
+    monkeypatch.setattr(Brief, "contents", lambda brief, may_wait: b"")
+    assert client.ask(head()).endswith(b"first\n")
+    assert counts(made)[1:] == (0, 2)
+    assert len(briefs(made)) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 70_000], ids=["empty", "large"])
+def test_other_files_are_remembered_as_before(made: World, tmp_path: Path, data: bytes) -> None:
+    write(tmp_path, "b.html", data)
+    client = Client(made)
+    for _each in range(2):
+        assert client.ask(head("/b.html")).endswith(b"\r\n\r\n" + data)
+    assert counts(made) == (1, 0, 1)
+    assert not briefs(made)
+
+
+def test_answers_for_which_other_fields_decide_are_other_families(tmp_path: Path) -> None:
+    names = [f"X-{number}" for number in range(2 * MOST_FAMILIES)]
+    text = "".join(
+        f'<Location "/{name}.html">\nHeader set X-Said "expr=%{{HTTP:{name}}}"\n</Location>\n' for name in names
+    )
+    for name in names:
+        write(tmp_path, f"{name}.html", name.encode())
+    made = site_of(tmp_path, text + "MaxKeepAliveRequests 0\n")
+    client = Client(made)
+    for said in ("one", "two", "one"):
+        for name in names:
+            for other in range(2):
+                asked = head(f"/{name}.html", f"{name}: {said}", f"X-Other: {other}")
+                assert f"\r\nX-Said: {said}\r\n".encode() in client.ask(asked)
+    assert len(shelf_of(made).families) == MOST_FAMILIES
