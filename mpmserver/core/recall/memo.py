@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 class Memo:
     """Kept by the first Exchange of a request that might be remembered."""
 
-    __slots__ = ("asked", "behind", "body", "expires_after", "file", "head", "looks", "refused")
+    __slots__ = ("asked", "at_once", "behind", "body", "expires_after", "file", "head", "looks", "refused")
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, headers: Headers, *, at_once: bool = False) -> None:
+        self.at_once = at_once
+        """Whether it comes for the first time: it is remembered in brief or not at all."""
         self.looks = Looks()
         self.asked = headers.asked = set()
         """The request fields that anybody looked at, in lower case; "*" for all of them."""

@@ -59,6 +59,9 @@ MOST_VARIANTS: Final = 32
 """How many answers of one resource are kept for different values of the fields that it depends on."""
 SHARED: Final = 4096
 """How many values are kept at hand that records may have in common."""
+RAREST_TRY: Final = 64
+"""Of so many answers that come for the first time, one is followed at least, where they may be remembered in brief."""
+MOST_LUCK: Final = 64
 MOST_IN_VAIN: Final = 1 << 14
 RECORD_BYTES: Final = 2500
 """What a record costs beside its payload (measured, with what the allocator rounds up), a head beside its own bytes."""
@@ -119,6 +122,10 @@ class Recall:
         self._shelves: dict[Any, Shelf] = {}
         self._shown = -1
         self.seen = Sightings()
+        self._luck = 0
+        """What has come for the first time and was remembered, less what was not."""
+        self._tried = 0
+        """How many of these there were."""
         self._in_vain: set[int] = set()
         """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
         self._shared: dict[Any, Any] = {}
@@ -151,7 +158,8 @@ class Recall:
             return None
         self.misses += 1
         mark = hash(key_of(request))
-        if not self.seen.again(mark):
+        at_once = not self.seen.again(mark)
+        if at_once and not self._may_be_brief():
             self._count(ONCE)
             return None
         if mark in self._in_vain:
@@ -160,7 +168,18 @@ class Recall:
         if self.room.passes_over():
             self._count(NO_ROOM)
             return None
-        return Memo(request.headers)
+        return Memo(request.headers, at_once=at_once)
+
+    def _may_be_brief(self) -> bool:
+        """Whether to follow what comes for the first time: to remember it in brief costs less than to do without twice.
+
+        It is tried now and then, and always for as long as that comes to something.
+        """
+        room = self.room
+        if room.is_ample or room.is_full:
+            return False
+        self._tried = (self._tried + 1) % RAREST_TRY
+        return self._luck > 0 or self._tried == 0
 
     def offer(self, shelf: Shelf, first: Exchange, last: Exchange, head: bytes, keep: bool) -> None:
         """Remember the answer to `head` if nothing speaks against it. Called when it was sent and logged."""
@@ -176,6 +195,8 @@ class Recall:
         if memo.refused is None:
             with self._lock:
                 self._remember(shelf, first, memo, head, keep)
+        if memo.at_once:
+            self._luck = max(0, self._luck - 1) if memo.refused is not None else min(MOST_LUCK, self._luck + 1)
         if memo.refused is not None:
             self._count(memo.refused)
 
@@ -203,7 +224,11 @@ class Recall:
         if log is None:
             return memo.refuse("log")
         try:
-            if self.room.is_ample or not self._remember_briefly(shelf, first, memo, log, head, keep):
+            if not self.room.is_ample and self._remember_briefly(shelf, first, memo, log, head, keep):
+                pass
+            elif memo.at_once:
+                memo.refuse(ONCE)
+            else:
                 self._remember_whole(shelf, first, memo, log, head, keep)
         except ValueError:
             return memo.refuse("Expires")

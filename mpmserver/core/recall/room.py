@@ -58,6 +58,11 @@ class Room:
         """Whether so much is free that nobody need be brief."""
         return self.size < self.limit // 2
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so little is free that somebody will have to make way soon."""
+        return self.size > self.limit - self.limit // 16
+
     def passes_over(self) -> bool:
         """Whether an answer gets no place because there are too few; who is asked for often gets one all the same."""
         if self._every == 1:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.recall.brief import Brief, Terms
-from mpmserver.core.recall.memory import Recall, begin
+from mpmserver.core.recall.memory import ONCE, RAREST_TRY, Recall, begin
 from mpmserver.core.recall.room import Room
 from mpmserver.core.recall.shelf import MOST_FAMILIES, Shelf
+from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.world import World
 from tests.memory import MemoryTransport
 from tests.unit.core.recall.clients import OPEN, Client, counts, head, hear, site, site_of, write
@@ -260,3 +261,35 @@ def test_answers_for_which_other_fields_decide_are_other_families(tmp_path: Path
                 asked = head(f"/{name}.html", f"{name}: {said}", f"X-Other: {other}")
                 assert f"\r\nX-Said: {said}\r\n".encode() in client.ask(asked)
     assert len(shelf_of(made).families) == MOST_FAMILIES
+
+
+def test_what_comes_for_the_first_time_is_remembered_at_once_where_that_is_lucky(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "htdocs" / "many").mkdir(parents=True)
+    for number in range(100):
+        (tmp_path / "htdocs" / "many" / f"{number}.html").write_text(str(number))
+    made = site(tmp_path, "MaxKeepAliveRequests 0\nRedirect /old /new\n")
+    recall = recall_of(made)
+    monkeypatch.setattr(recall, "seen", Sightings())
+    monkeypatch.setattr(Sightings, "again", never)
+    client = Client(made)
+    for number in range(100):
+        assert client.ask(head(f"/many/{number}.html")).startswith(b"HTTP/1.1 200 ")
+    assert len(briefs(made)) == 100 - RAREST_TRY + 1
+    for number in range(500):
+        assert client.ask(head(f"/old/{number}")).startswith(b"HTTP/1.1 302 ")
+    figures = dict(recall.reasons)
+    for number in range(500):
+        client.ask(head(f"/old/{number}"))
+    assert recall.reasons == {**figures, ONCE: figures[ONCE] + 500}
+    assert not shelf_of(made).heads
+    memos: list[int] = []
+    monkeypatch.setattr(Recall, "offer", lambda *_: memos.append(1))
+    for number in range(640):
+        client.ask(head(f"/old/{number}"))
+    assert len(memos) == 10, "seldom followed"
+
+
+def never(sightings: Sightings, mark: int) -> bool:
+    return False
