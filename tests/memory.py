@@ -92,6 +92,9 @@ class MemoryTransport:
         self.sent += len(data)
         return len(data)
 
+    def send_last(self, data: bytes | memoryview) -> int:
+        return self.send_now(data)
+
     def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
         return self.send_now(head + os.pread(fd, count, offset))
 

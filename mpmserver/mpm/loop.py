@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 FEW_EVENTS = 16
 TURN_SECONDS = 0.001
 """A turn takes up no further coroutine when it has gone on with some for so long."""
+WRITING = int(TimeoutClass.WRITE)
+SHOWN_SECONDS = 1.0
+"""At least so often there is a turn while files are sent."""
 SETTLE_SECONDS = 1.0
 """So long without an event, and there is time to collect garbage and to bring the process title up to date."""
 
@@ -110,6 +113,9 @@ class Loop:
         parking = self.parking
         patience = self._patience()
         events = self.poller.wait(patience)
+        while events and parking.counts[WRITING] and self._files_alone(events):
+            patience = self._patience()
+            events = self.poller.wait(patience)
         parking.turn += 1
         parking.now = time.monotonic()
         if self._moment is not None:
@@ -133,6 +139,28 @@ class Loop:
         elif patience != 0.0 and not self._settled:  # coroutines that are merely queued are no rest
             self._settle()
         self.child.flush_logs()
+
+    def _files_alone(self, events: list[tuple[int, int]]) -> bool:
+        """Go on with files whose clients take more, and take these events out; whether there is nothing else to do.
+
+        A client that takes a large file makes an event for each part of it, by which nothing changes that a turn would
+        have to look after: so there is a turn for the others only, for what is due, and to show how things are.
+        """
+        parking, now = self.parking, time.monotonic()
+        if self._queued or self._accept_after or now >= min(parking.deadlines.next, parking.now + SHOWN_SECONDS):
+            return False
+        table, others = parking.table, []
+        for event in events:
+            task = table[event[0]]
+            if type(task) is not Task or task.go_on is None:
+                others.append(event)
+            elif task.go_on():
+                task.go_on = None  # it is over, or has to wait for something else: that is the coroutine's business
+                others.append(event)
+            else:
+                task.renewed = now
+        events[:] = others
+        return not others
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Give each event to whom it is for."""

@@ -136,7 +136,8 @@ class Parking:
         fd = connection.fd
         if fd >= self._poller.most:
             raise out_of_descriptors(fd)
-        self._reach(fd)
+        if fd >= len(self.table):
+            self._reach(fd)
         self.table[fd] = None
         self._armed[fd] = UNARMED
 

@@ -1,9 +1,10 @@
 """How bytes get in and out of a connection: the surface that plain sockets and, later, TLS share.
 
-A transport is used by one coroutine at a time. In an MPM whose threads block in it (prefork) the socket
-is blocking and the kernel keeps the time (SO_RCVTIMEO and SO_SNDTIMEO, set only when the figure changes):
-such a transport never yields a wait for its own socket. Elsewhere the socket is non-blocking and a call
-that would block yields `Ready`. Which of the two holds is fixed for the transport's life.
+A transport is used by one coroutine at a time. In an MPM whose threads block (prefork) calls block and the
+kernel keeps the time (SO_RCVTIMEO and SO_SNDTIMEO, set only when the figure changes): such a transport never yields
+a wait for its own socket. Elsewhere no call blocks (MSG_DONTWAIT, and from the first sendfile() on, which has no such
+flag, the socket as a whole), and one that would yields `Ready`. Which of the two holds is fixed for the transport's
+life.
 
 Errors: `TimedOut` when nothing could be moved for the given seconds, `OSError` when the peer is gone.
 """
@@ -25,8 +26,9 @@ _MORE = int(socket.MSG_MORE | socket.MSG_NOSIGNAL)
 _NOW = int(socket.MSG_DONTWAIT)
 _MORE_NOW = int(socket.MSG_MORE | socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
 _SEND_NOW = int(socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+_NO_MORE = int(socket.SHUT_WR)
 SENDFILE_CHUNK = 2 << 20
-"""The loops ask for so much whether it is in memory, then send it."""
+"""So much of what is not in memory is read before a loop sends it."""
 SENDFILE_TURN = 2 << 20
 """So much of a file a loop sends in a row to a client that takes it as fast: then it is the others' turn."""
 READ_AHEAD = 1 << 17
@@ -57,6 +59,9 @@ class Transport(Protocol):
     def send_now(self, data: bytes | memoryview) -> int:
         """Send what the kernel takes at once and return how much that was, 0 where one would have to wait."""
 
+    def send_last(self, data: bytes | memoryview) -> int:
+        """As `send_now`, of all that is left to be sent: where the kernel takes it whole, its end goes with it."""
+
     def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
         """Send what the kernel takes at once of a head and so many bytes of a file; returns how much that was."""
 
@@ -76,7 +81,7 @@ class Transport(Protocol):
 class PlainTransport:
     """A TCP (or Unix) socket without encryption."""
 
-    __slots__ = ("_receive_seconds", "_send_seconds", "blocking", "fd", "sent", "socket")
+    __slots__ = ("_as_made", "_receive_seconds", "_send_seconds", "blocking", "fd", "sent", "socket")
 
     def __init__(self, sock: socket.SocketType, blocking: bool) -> None:
         self.socket = sock
@@ -85,8 +90,8 @@ class PlainTransport:
         self.sent = 0
         self._receive_seconds = -1.0
         self._send_seconds = -1.0
-        if not blocking:
-            sock.setblocking(False)  # a new socket blocks
+        self._as_made = True
+        """The socket is one that blocks wherever a call doesn't say otherwise, as new ones are."""
 
     def recv_now(self, count: int) -> bytes | None:
         try:
@@ -111,14 +116,16 @@ class PlainTransport:
                 raise TimedOut(kind) from None
         while True:
             try:
-                return self.socket.recv(count)
+                return self.socket.recv(count, _NOW)
             except BlockingIOError:
                 await readable(self.fd, kind, seconds)
 
     async def send(self, pieces: list[bytes], seconds: float, more: bool = False) -> int:
-        flags = _MORE if more else _NO_SIGNAL
         if self.blocking:
+            flags = _MORE if more else _NO_SIGNAL
             self._keep_send_time(seconds)
+        else:
+            flags = _MORE_NOW if more else _SEND_NOW
         total = sum(map(len, pieces))
         if not total:
             return 0
@@ -156,20 +163,32 @@ class PlainTransport:
         self.sent += sent
         return sent
 
+    def send_last(self, data: bytes | memoryview) -> int:
+        try:
+            sent = self.socket.send(data, _MORE_NOW)
+        except BlockingIOError:
+            return 0
+        self.sent += sent
+        if sent == len(data):  # what waits for more goes out with the end, in one packet
+            self.shutdown_write()
+        return sent
+
     def sendfile_now(self, head: bytes, fd: int, offset: int, count: int) -> int:
         try:
             sent = self.socket.send(head, _MORE_NOW)
         except BlockingIOError:
             return 0
         if sent == len(head) and not self.blocking and not _is_cold(fd, offset):
+            self._never_block()
             with contextlib.suppress(OSError):  # whoever sends the rest will see it
-                sent += os.sendfile(self.fd, fd, offset, min(count, SENDFILE_CHUNK))
+                sent += os.sendfile(self.fd, fd, offset, min(count, SENDFILE_TURN))
         self.sent += sent
         return sent
 
     async def sendfile(self, fd: int, offset: int, count: int, seconds: float) -> int:
         if self.blocking:
             return self._sendfile_blocking(fd, offset, count, seconds)
+        self._never_block()
         sending = _Sending(self, fd, offset, count)
         while not sending.over:
             if not sending.go_on():
@@ -194,9 +213,17 @@ class PlainTransport:
             self.sent += sent
         return done
 
+    def _never_block(self) -> None:
+        """Have sendfile() return where it would block; most connections never need it, and are spared the call."""
+        if self._as_made:
+            self._as_made = False
+            self.socket.setblocking(False)
+
     def shutdown_write(self) -> None:
-        with contextlib.suppress(OSError):  # the peer has reset the connection already
-            self.socket.shutdown(socket.SHUT_WR)
+        try:
+            self.socket.shutdown(_NO_MORE)
+        except OSError:
+            return  # the peer has reset the connection already
 
     def interrupt(self, how: int) -> None:
         with contextlib.suppress(OSError):  # closed meanwhile, or reset by the peer
@@ -226,7 +253,7 @@ class _Sending:
         self._fd = fd
         self._end = offset + count
         self._warm = offset
-        """Up to here the file has been found in memory."""
+        """Up to here the file has been read ahead."""
         self.at = offset
         """Up to here it has been sent."""
         self.over = not count
@@ -238,26 +265,23 @@ class _Sending:
 
         True: all is `over`, or what comes next has to be read from the disk.
         """
-        transport, fd, at = self._transport, self._fd, self.at
-        turn = min(at + SENDFILE_TURN, self._end)
+        transport, at = self._transport, self.at
+        asked = self._warm - at
+        if asked <= 0:
+            if _is_cold(self._fd, at):
+                return True
+            asked = min(SENDFILE_TURN, self._end - at)
         try:
-            while at < turn:
-                if at >= self._warm:
-                    if _is_cold(fd, at):
-                        return True
-                    self._warm = min(at + SENDFILE_CHUNK, self._end)
-                asked = self._warm - at
-                sent = os.sendfile(transport.fd, fd, at, asked)
-                self.at = at = at + sent
-                transport.sent += sent
-                if sent < asked:  # the kernel has no more room, or the file has become shorter
-                    self.over = not sent
-                    return self.over
+            sent = os.sendfile(transport.fd, self._fd, at, asked)
         except BlockingIOError:
             return False
         except OSError as error:
             self.error = error
-        self.over = self.error is not None or at >= self._end
+            self.over = True
+            return True
+        self.at = at = at + sent
+        transport.sent += sent
+        self.over = at >= self._end or not sent  # nothing: the file has become shorter
         return self.over
 
     def read_ahead(self) -> None:
@@ -272,7 +296,7 @@ class _Sending:
 
 
 def _is_cold(fd: int, offset: int) -> bool:
-    """Whether reading a file here would wait for the disk; asked once for each chunk, in the loops only."""
+    """Whether reading a file here would wait for the disk; asked before each sendfile(), in the loops only."""
     try:
         os.preadv(fd, _PROBE, offset, os.RWF_NOWAIT)
     except BlockingIOError:

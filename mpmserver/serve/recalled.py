@@ -52,8 +52,9 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     payload = record.payload if record.left_at is None else record.counted(peer.keepalives)
     if record.behind is not None:
         return _with_file(connection, kept, record.behind, payload, len(data), moment, started)
+    transport = connection.transport
     try:
-        sent = connection.transport.send_now(payload)
+        sent = transport.send_now(payload) if record.keep else transport.send_last(payload)
     except OSError:
         return None  # nothing was sent: what becomes of such a request is not for here
     record.hits += 1
@@ -63,7 +64,7 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
         moment.micros = (perf_counter_ns() - started) // 1000
     if sent != len(payload):
         return _send_rest(connection, kept, payload[sent:], moment.copy())
-    connection.transport.sent = 0
+    transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)
 

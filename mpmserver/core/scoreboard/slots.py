@@ -57,11 +57,12 @@ class WorkerSlot:
         self._entry[_STATUS_BYTE] = status
 
     def connected(self) -> None:
-        """A new connection: its counters start again."""
-        self._child_count += self._here_count
-        self._child_bytes += self._here_bytes
-        self._here_count = self._here_bytes = 0
-        self._write()
+        """A new connection: its counters start again, unless nothing has been counted since the last one came."""
+        if self._here_count:
+            self._child_count += self._here_count
+            self._child_bytes += self._here_bytes
+            self._here_count = self._here_bytes = 0
+            self._write()
 
     def request(self, client: bytes, vhost: bytes, request_line: bytes) -> None:
         """A request has been read: it starts now and shows as being written. Texts are cut to their field."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -77,7 +76,7 @@ def test_a_connection_knows_both_ends(
     assert peer.local == ("127.0.0.1", listener.port)
     assert peer.remote == client.getsockname()
     assert peer.fd == transport.fd
-    assert os.get_blocking(transport.fd) is blocking
+    assert transport.blocking is blocking
     client.sendall(b"x")
     assert transport.recv_now(10) == b"x"
     transport.close()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpmserver.net.transport import SENDFILE_TURN, PlainTransport
-from mpmserver.net.waits import Ready, TimedOut
+from mpmserver.net.waits import Ready, TimedOut, TimeoutClass
 
 LARGE = b"0123456789abcdef" * (1 << 16)
 
@@ -151,3 +152,59 @@ def test_a_loop_goes_on_with_a_file_in_its_coroutine_s_place(tmp_path: Path) -> 
         assert waited.go_on() is True
         with pytest.raises(OSError, match="pipe"):
             sending.send((ours.fileno(),))
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_the_last_bytes_go_out_with_the_end(blocking: bool) -> None:
+    with connected() as (ours, theirs):
+        transport = PlainTransport(ours, blocking)
+        assert transport.send_last(b"answer") == transport.sent == 6
+        assert theirs.recv(100) == b"answer"
+        assert theirs.recv(100) == b""
+        transport.shutdown_write()
+
+
+def test_the_end_waits_for_what_the_kernel_did_not_take() -> None:
+    with connected() as (ours, theirs):
+        transport = PlainTransport(ours, blocking=False)
+        large = LARGE * 16
+        sent = transport.send_last(large)
+        assert 0 < sent == transport.sent < len(large)
+        assert transport.send_last(large[sent:]) == 0
+        _, arrived, _ = drive(transport.send([large[sent:]], 5.0), theirs)
+        assert arrived == large[: len(arrived)]
+
+
+def test_what_the_client_sent_too_much_costs_it_nothing_of_the_answer() -> None:
+    """The end is told before the socket is closed: closing one with unread bytes drops what is not on its way."""
+    with connected() as (ours, theirs):
+        theirs.sendall(b"unread")
+        transport = PlainTransport(ours, blocking=False)
+        transport.send_last(b"answer")
+        transport.close()
+        assert theirs.recv(100) == b"answer"
+
+
+def test_a_socket_is_told_not_to_block_where_a_file_is_sent_by_the_kernel(tmp_path: Path) -> None:
+    """Other calls say so themselves."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, path.open("rb") as opened:
+        transport = PlainTransport(ours, blocking=False)
+        assert transport.recv_now(10) is None
+        assert type(transport.recv(10, TimeoutClass.HEAD, 5.0).send(None)) is Ready
+        assert os.get_blocking(ours.fileno())
+        transport.sendfile_now(b"head", opened.fileno(), 0, 5)
+        assert not os.get_blocking(ours.fileno())
+
+
+@contextmanager
+def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a TCP connection, the server's first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    with ours, theirs:
+        theirs.settimeout(5)
+        yield ours, theirs
