@@ -210,8 +210,12 @@ class Loop:
             try:
                 if data is None:
                     self.parking.idle(connection)
+                    continue
+                answered = arrived(self.child, connection, data, self._moment)
+                if answered is CLOSED:
+                    self._closed(connection)
                 else:
-                    self._go_on(connection, arrived(self.child, connection, data, self._moment))
+                    self._go_on(connection, answered)
             except OutOfDescriptors as error:
                 self._entrance.turn_away(connection, error)
 
