@@ -141,26 +141,30 @@ class Loop:
         self.child.flush_logs()
 
     def _files_alone(self, events: list[tuple[int, int]]) -> bool:
-        """Go on with files whose clients take more, and take these events out; whether there is nothing else to do.
+        """Where all events are of clients that take more of a file: go on, take these out; True where none is left.
 
         A client that takes a large file makes an event for each part of it, by which nothing changes that a turn would
         have to look after: so there is a turn for the others only, for what is due, and to show how things are.
         """
-        parking, now = self.parking, time.monotonic()
+        parking = self.parking
+        table = parking.table
+        for fd, _mask in events:
+            task = table[fd]
+            if type(task) is not Task or task.go_on is None:
+                return False
+        now = time.monotonic()
         if self._queued or self._accept_after or now >= min(parking.deadlines.next, parking.now + SHOWN_SECONDS):
             return False
-        table, others = parking.table, []
+        over = []
         for event in events:
             task = table[event[0]]
-            if type(task) is not Task or task.go_on is None:
-                others.append(event)
-            elif task.go_on():
-                task.go_on = None  # it is over, or has to wait for something else: that is the coroutine's business
-                others.append(event)
+            if task.go_on():
+                task.go_on = None  # there is no more, or it has to be waited for: that is the coroutine's business
+                over.append(event)
             else:
                 task.renewed = now
-        events[:] = others
-        return not others
+        events[:] = over
+        return not over
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         """Give each event to whom it is for."""
