@@ -263,13 +263,13 @@ class VhostTable:
             chain.entries.append((address, server))
             before = address
 
-    def for_address(self, local_ip: str, port: int) -> AddressHosts:
+    def for_address(self, local: tuple[str, int]) -> AddressHosts:
         """The hosts for a connection that came to this address and port; keep the answer with the connection."""
-        known = self._known.get((local_ip, port))
+        known = self._known.get(local)
         if known is None:
             if len(self._known) >= MOST_ADDRESSES:
                 self._known.clear()
-            known = self._known[local_ip, port] = self._found(local_ip, port)
+            known = self._known[local] = self._found(*local)
         return known
 
     def _found(self, local_ip: str, port: int) -> AddressHosts:

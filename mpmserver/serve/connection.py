@@ -76,7 +76,7 @@ class Connection:
         self.peer = peer
         self.worker = worker
         """The scoreboard entry of the thread that drives this connection; the MPM sets it when that changes."""
-        self.hosts: AddressHosts = world.hosts.for_address(*peer.local)
+        self.hosts: AddressHosts = world.hosts.for_address(peer.local)
         self.shelf = None if world.recall is None else world.recall.shelf(peer.local)
         """What is remembered for the address that it came to."""
         self.parting = False

@@ -30,7 +30,7 @@ def table(text: str, root: Path) -> VhostTable:
 
 
 def name_of(text: str, root: Path, host: str | None, ip: str = "127.0.0.1", path: str = "/") -> str | None:
-    return table(text, root).for_address(ip, 80).choose(host, path)[CoreServer].server_name
+    return table(text, root).for_address((ip, 80)).choose(host, path)[CoreServer].server_name
 
 
 STAR = hosts("*:80 star ServerAlias foo.* b?r", "*:80 two ServerAlias foo.exact")
@@ -86,7 +86,7 @@ def test_server_path_is_no_matter_with_a_host(tmp_path: Path) -> None:
     ],
 )
 def test_strict_host_check(text: str, number: str, tmp_path: Path) -> None:
-    found = table(text, tmp_path).for_address("127.0.0.1", 80)
+    found = table(text, tmp_path).for_address(("127.0.0.1", 80))
     with pytest.raises(HTTPError) as refused:
         found.choose("zz")
     assert refused.value.status == 400
@@ -101,9 +101,9 @@ def test_ipv6_addresses(tmp_path: Path) -> None:
 
 
 def test_port_and_name_of_a_host_without_its_own(tmp_path: Path) -> None:
-    found = table("<VirtualHost *:81>\n</VirtualHost>", tmp_path).for_address("127.0.0.1", 81).default
+    found = table("<VirtualHost *:81>\n</VirtualHost>", tmp_path).for_address(("127.0.0.1", 81)).default
     assert (found[CoreServer].server_name, found[CoreServer].server_port) == ("localhost", 81)
-    named = table(hosts("*:81 https://n:444"), tmp_path).for_address("127.0.0.1", 81).default[CoreServer]
+    named = table(hosts("*:81 https://n:444"), tmp_path).for_address(("127.0.0.1", 81)).default[CoreServer]
     assert (named.server_scheme, named.server_name, named.server_port) == ("https", "n", 444)
 
 
@@ -171,4 +171,4 @@ def test_no_address(address: str, tmp_path: Path) -> None:
 
 def test_unknown_names_are_left_out(tmp_path: Path) -> None:
     site = TestSite(hosts("nosuch.invalid:80 gone"), tmp_path)
-    assert site.world.hosts.for_address("127.0.0.1", 80).default is site.world.site.main
+    assert site.world.hosts.for_address(("127.0.0.1", 80)).default is site.world.site.main

@@ -109,7 +109,7 @@ class TestSite:
         if body:
             fields.append(f"Content-Length: {len(body)}")
         head = "\r\n".join([f"{method} {target} {version}", *fields]) + "\r\n\r\n"
-        hosts = self.world.hosts.for_address("127.0.0.1", 80)
+        hosts = self.world.hosts.for_address(("127.0.0.1", 80))
         request = parse_head(head.encode("latin-1"), hosts.default.head_limits)
         peer = Peer(("127.0.0.1", 80), ("127.0.0.1", 12345))
         server = hosts.choose(request.host, request.uri.path_raw)
