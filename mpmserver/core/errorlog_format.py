@@ -14,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from mpmserver.core.names import server_name
@@ -194,6 +195,7 @@ _TEXT = re.compile(r"(?P<space>[ \t\n]*)(?P<rest>(?:\\.|[^\\% \t\n]|\\$)*)", re.
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", " ": " ", "\\": "\\"}
 
 
+@lru_cache(maxsize=64)
 def compile_format(text: str, main: bool = True) -> Formatter:
     """Return the function that makes a line, or None where a required item has nothing to say. Raises FormatError."""
     pieces: list[Piece] = []

@@ -108,7 +108,7 @@ class Server:
     """The main server or a virtual host: `server[CoreServer].timeout`; `defaults` is what holds outside of sections."""
 
     __slots__ = (
-        "_cache", "_finished", "config", "core", "defaults", "directories", "directory_matches", "document_root",
+        "_cache", "config", "core", "defaults", "directories", "directory_matches", "document_root",
         "error_log", "files", "has_early_ifs", "has_pre_translate", "head_limits", "ifs", "index", "is_virtual",
         "locations", "name_bytes", "origin", "site", "tables",
     )  # fmt: skip
@@ -121,7 +121,12 @@ class Server:
         self.is_virtual = config is not main
         self.origin: Origin = config.origin
         layers = [main] if not self.is_virtual else [main, config]
-        self.tables = _finish(site.server_kinds, [layer.tables for layer in layers])
+        self.tables: Tables = {
+            kind: _merged(kind, [layer.tables[kind] for layer in layers if kind in layer.tables]).finished()
+            if kind in config.tables or not self.is_virtual else site.main.tables[kind]
+            for kind in site.server_kinds
+        }  # fmt: skip
+        """What a virtual host says nothing about is the main server's own object."""
         core = self.core = self[CoreServer]
         self.name_bytes = (core.server_name or "").encode()
         """What the scoreboard calls it; the connection adds its port."""
@@ -148,8 +153,6 @@ class Server:
         self.has_early_ifs = bool(self.ifs) or any(section.ifs for section in self.locations)
         """Whether there are <If>s that are asked before a request has a file name."""
         self._cache: OrderedDict[Sections, Merged] = OrderedDict()
-        self._finished: OrderedDict[tuple[type[Settings], Sections], Settings] = OrderedDict()
-        """The settings of each module by the sections that have any: most sections say nothing about most modules."""
         self.defaults = self.merge(tuple(layer.defaults for layer in layers))
         self.has_pre_translate = self._has_pre_translate()
         """Whether any module looks at a path before it is unescaped."""
@@ -171,20 +174,9 @@ class Server:
         cache = self._cache
         found = cache.get(sections)
         if found is None:
-            tables = {kind: self._finish(kind, sections) for kind in self.site.dir_kinds}
-            found = cache[sections] = Merged(self, sections, tables)
+            found = cache[sections] = Merged(self, sections, self.site.tables_of(sections))
             if len(cache) > MERGED_CACHE_SIZE:
                 cache.popitem(last=False)
-        return found
-
-    def _finish(self, kind: type[Settings], sections: Sections) -> Settings:
-        """The finished settings of one module; the same object where the same sections have any."""
-        key = (kind, tuple([section for section in sections if kind in section.tables]))
-        found = self._finished.get(key)
-        if found is None:
-            found = self._finished[key] = _finish_walks(*key)
-            if len(self._finished) > FINISHED_CACHE_SIZE:
-                self._finished.popitem(last=False)
         return found
 
     def log(
@@ -229,20 +221,39 @@ class Site:
             key: value for module in self.modules for key, value in module.providers.items()
         } | configuration.providers
         self.filters = {filter.name.lower(): filter for module in self.modules for filter in module.filters}
+        self._tables: OrderedDict[Sections, Tables] = OrderedDict()
+        """What sections come to, by those that have any settings: a virtual host often has none of its own."""
+        self._finished: OrderedDict[tuple[type[Settings], Sections], Settings] = OrderedDict()
+        """The settings of each module by the sections that have any: most sections say nothing about most modules."""
         self.main = Server(self, 0, configuration.main)
         self.servers = (
             self.main,
             *(Server(self, index, host) for index, host in enumerate(configuration.virtual_hosts, 1)),
         )
 
+    def tables_of(self, sections: Sections) -> Tables:
+        """The finished settings of all modules; the same objects where the same sections have any."""
+        key = tuple([section for section in sections if section.tables])
+        found = self._tables.get(key)
+        if found is None:
+            found = self._tables[key] = {kind: self._finish(kind, key) for kind in self.dir_kinds}
+            if len(self._tables) > MERGED_CACHE_SIZE:
+                self._tables.popitem(last=False)
+        return found
+
+    def _finish(self, kind: type[Settings], sections: Sections) -> Settings:
+        """The finished settings of one module."""
+        key = (kind, tuple([section for section in sections if kind in section.tables]))
+        found = self._finished.get(key)
+        if found is None:
+            found = self._finished[key] = _finish_walks(*key)
+            if len(self._finished) > FINISHED_CACHE_SIZE:
+                self._finished.popitem(last=False)
+        return found
+
 
 def _kinds(kinds: list[type[Settings] | None], also: type[Settings] | None) -> tuple[type[Settings], ...]:
     return tuple(dict.fromkeys(kind for kind in (*kinds, also) if kind is not None))
-
-
-def _finish(kinds: tuple[type[Settings], ...], layers: list[Tables]) -> Tables:
-    """Merge the layers of each kind, outermost first, and fill in defaults."""
-    return {kind: _merged(kind, [layer[kind] for layer in layers if kind in layer]).finished() for kind in kinds}
 
 
 def _walk_of(section: Section) -> int:
@@ -250,11 +261,11 @@ def _walk_of(section: Section) -> int:
 
 
 def _finish_walks(kind: type[Settings], sections: Sections) -> Settings:
-    """As `_finish`, but what one walk found is merged with each other before it meets the outer ones.
+    """Merge the layers of one kind, outermost first, and fill in defaults.
 
-    `sections` are those that have such settings. Apache does so, and where merging forgets something on its way
-    (UnsetEnv) it can be seen. The server's own layer is always there, if only to be merged with (IndexOptions' plus and
-    minus).
+    What one walk found is merged with each other before it meets the outer ones. Apache does so, and where merging
+    forgets something on its way (UnsetEnv) it can be seen. The server's own layer is always there, if only to be merged
+    with (IndexOptions' plus and minus). `sections` are those that have such settings.
     """
     layers = [_merged(kind, [section.tables[kind] for section in walk]) for _, walk in groupby(sections, _walk_of)]
     if layers and _walk_of(sections[0]):

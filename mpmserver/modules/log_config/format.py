@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mpmserver.core.exchange import Exchange
@@ -52,6 +53,7 @@ class Format(NamedTuple):
     render: Formatter
 
 
+@lru_cache(maxsize=64)
 def compile_format(text: str) -> Format:
     """Return the compiled format; its lines have their newline. Raises FormatError."""
     pieces = (*_pieces(text), "\n")

@@ -26,7 +26,7 @@ def check_directories(configuration: Configuration) -> None:
         f"{complaint}: AH02297: Cannot access directory '{directory}/' for log file '{log.target}' "
         f"defined at {log.origin.file}:{log.origin.line}"
         for host in (configuration.main, *configuration.virtual_hosts)
-        for log in host.settings(LogServer).logs or ()
+        for log in getattr(host.tables.get(LogServer), "logs", None) or ()
         if not log.target.startswith("|")
         for directory in (os.path.dirname(configuration.path(log.target)),)
         for complaint in (inaccessible(directory),)
@@ -50,7 +50,8 @@ def open_logs(site: Site, opener: Opener) -> None:
     main = site.main[LogServer]
     writers = Writers(opener, site.configuration.server_root, main.buffered)
     for server in site.servers:
-        server[LogServer].compiled = tuple(_compiled_logs(site, server, writers))
+        if server is site.main or server[LogServer] is not main:
+            server[LogServer].compiled = tuple(_compiled_logs(site, server, writers))
     main.buffers = writers.buffers
 
 

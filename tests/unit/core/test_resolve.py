@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core import site
+from mpmserver.core.settings import CoreDir, CoreServer
+from mpmserver.modules.log_config.settings import LogServer
 from tests.memory import get, log_of, world
 
 MARK = "SetEnv X {0}\n"
@@ -77,6 +79,16 @@ def test_equal_sections_give_the_same_object(tmp_path: Path) -> None:
     main = made.site.main
     sections = main.defaults.sections
     assert main.merge(sections) is main.merge(tuple(sections))
+
+
+def test_virtual_hosts_share_what_they_say_nothing_about(tmp_path: Path) -> None:
+    hosts = "".join(f"<VirtualHost *>\nServerName {name}\n{more}</VirtualHost>\n" for name, more in
+                    (("a", ""), ("b", ""), ("c", "SetEnv X c\n"), ("d", "LogFormat %h\n")))  # fmt: skip
+    main, a, b, c, d = world(tmp_path, hosts).site.servers
+    assert a[LogServer] is b[LogServer] is c[LogServer] is main[LogServer] is not d[LogServer]
+    assert a[CoreServer] is not main[CoreServer]
+    assert a.defaults.tables is b.defaults.tables is d.defaults.tables is main.defaults.tables is not c.defaults.tables
+    assert c.defaults[CoreDir] is main.defaults[CoreDir]
 
 
 def test_what_is_expected_is_made_before_anybody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
