@@ -23,6 +23,8 @@ from mpmserver.records import dataclass
 # isspace() in the C locale; str.strip() would also strip what Unicode calls a space.
 WHITE_SPACE = " \t\n\v\f\r"
 
+_NOT_PLAIN = re.compile(r"[\"'\\\x1c-\x1f]")
+"""What `str.split` would take for more, or for less, than it is here."""
 _BARE_WORD = re.compile(r"[^ \t\n\v\f\r]+")
 _QUOTED_WORD = {
     quote: re.compile(rf"{quote}((?:\\[\\{quote}]|[^{quote}])*){quote}?", re.DOTALL) for quote in "\"'"
@@ -235,6 +237,8 @@ def take_word(text: str) -> tuple[str, str]:
 
 def words(arguments: str) -> list[str]:
     """All words of raw arguments, unquoted."""
+    if arguments.isascii() and _NOT_PLAIN.search(arguments) is None:
+        return arguments.split()
     found = []
     while arguments := arguments.lstrip(WHITE_SPACE):
         word, arguments = take_word(arguments)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mpmserver.core.preface import PreConnection
     from mpmserver.core.recall.recollection import RememberedLine
     from mpmserver.core.site import Site
+    from mpmserver.core.templates import Page
 
 
 class Phase(enum.Enum):
@@ -162,6 +163,8 @@ class Module:
     child_init: Callable[[Any], None] | None = None
     pre_connection: Callable[[Site], PreConnection | None] | None = None
     """Asked once for a site: what is to be asked of each new connection, None where no connection needs it."""
+    pages: tuple[Page, ...] = ()
+    """Templates of the answers that it makes."""
     checks_by_uri: bool = False
     """Where this module is loaded, what has been checked for one URI doesn't hold for another with the same settings.
 

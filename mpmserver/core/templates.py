@@ -1,59 +1,60 @@
-"""Templates that come along with the server, compiled once for each of their versions.
+"""Pages that come along with the server as jinja2 templates, each compiled once for each of its versions.
 
-Compiling a template takes longer, at every start, than importing the modules that use it. So its code is kept as Python
-keeps that of modules: beside the source in `__pycache__` (where PYTHONDONTWRITEBYTECODE and PYTHONPYCACHEPREFIX allow
-it), and made anew where source, options, jinja2 or Python are others. Who can't write there compiles each time.
+Compiling a template takes longer than importing the modules that use it. So its code is kept as Python keeps that of
+modules: beside the source in `__pycache__` (where PYTHONDONTWRITEBYTECODE and PYTHONPYCACHEPREFIX allow it), and made
+anew where source, options, jinja2 or Python are others. Where it can't be kept, a process compiles a page when it is
+first asked for it: no start waits for pages that nobody may ever want.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
+from collections.abc import Callable
 from importlib.util import cache_from_source
-from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, Template
-from jinja2.bccache import Bucket
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
-TEMPLATES = Path(__file__).parents[1] / "data" / "templates"
+TEMPLATES: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "templates")
 
 
-class _Kept(BytecodeCache):
-    """Where the code of a folder's templates is kept."""
+class Page:
+    """A template that comes along; `environment` makes the jinja2 environment that is used for it alone."""
 
-    def __init__(self, folder: Path, options: str) -> None:
-        """`options`: what else but its source decides how a template is compiled."""
+    __slots__ = ("_environment", "_folder", "_make_environment", "_name", "_template")
+
+    def __init__(self, name: str, environment: Callable[[], Environment], folder: str = TEMPLATES) -> None:
+        self._name = name
         self._folder = folder
-        self._options = options
+        self._make_environment = environment
+        self._environment: Environment | None = None
+        self._template: Template | None = None
 
-    def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        return cache_from_source(str(self._folder / name))
+    def expect(self) -> None:
+        """Before the fork: import and read all that is needed; compile it where its code is kept, or can be."""
+        from mpmserver.core.template_code import prepared  # noqa: PLC0415 (jinja2: only where a server starts)
 
-    def get_source_checksum(self, source: str) -> str:
-        return super().get_source_checksum(self._options + source)
+        path = os.path.join(self._folder, self._name)
+        self._environment = prepared(self._make_environment(), path)
+        if _may_be_kept(cache_from_source(path)):
+            self._template = self._environment.get_template(self._name)
 
-    def load_bytecode(self, bucket: Bucket) -> None:
-        with contextlib.suppress(OSError), open(bucket.key, "rb") as file:
-            bucket.load_bytecode(file)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        if sys.dont_write_bytecode:
-            return
-        own = f"{bucket.key}.{os.getpid()}"
-        with contextlib.suppress(OSError):
-            os.makedirs(os.path.dirname(own), exist_ok=True)
-            with open(own, "wb") as file:
-                bucket.write_bytecode(file)
-            os.replace(own, bucket.key)
+    def render(self, **values: Any) -> str:
+        """The page with these values."""
+        if self._environment is None:
+            self.expect()
+        if self._template is None:
+            assert self._environment is not None
+            self._template = self._environment.get_template(self._name)
+        return self._template.render(values)
 
 
-def load_template(name: str, environment: Environment, folder: Path = TEMPLATES) -> Template:
-    """Return a template, compiled for an environment that is not used for any other."""
-    options = (
-        environment.autoescape, environment.trim_blocks, environment.lstrip_blocks, environment.keep_trailing_newline,
-        environment.undefined.__name__, sorted(environment.filters),
-    )  # fmt: skip
-    environment.loader = FileSystemLoader(folder)
-    environment.bytecode_cache = _Kept(folder, str(options))
-    return environment.get_template(name)
+def _may_be_kept(path: str) -> bool:
+    """Whether the code in a file is there, or this process may write it."""
+    if os.path.exists(path):
+        return True
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return not sys.dont_write_bytecode and os.access(path, os.W_OK)

@@ -45,4 +45,7 @@ class World:
         """Make, before any fork, what the first requests of each child would make for it alone: memory to share."""
         for server in self.site.servers[:MOST_EXPECTED]:
             self.resolver.expect(server)
+        for module in self.site.modules:
+            for page in module.pages:
+                page.expect()
         whole_head(_ANY_HEAD, self.site.main.head_limits)  # what is compiled at its first call (`records.py`)

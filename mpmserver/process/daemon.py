@@ -7,18 +7,18 @@ exit status is the command's.
 from __future__ import annotations
 
 import os
+import sys
 
 from mpmserver.core.logs import LogSink
 
 
 class Report:
-    """One end of the report: `status` is set in the process that waited, and is what it shall exit with."""
+    """The detached process's end of the pipe."""
 
-    __slots__ = ("_fd", "status")
+    __slots__ = ("_fd",)
 
-    def __init__(self, fd: int, status: int | None) -> None:
+    def __init__(self, fd: int) -> None:
         self._fd = fd
-        self.status = status
 
     def started(self) -> None:
         """The server serves: let the waiting process go, and leave its terminal for good."""
@@ -42,18 +42,21 @@ def redirect_stderr(error_log: LogSink) -> None:
 
 
 def detach() -> Report:
-    """Go on in the background as the leader of a new session; returns in both processes. Raises OSError."""
+    """Go on in the background as the leader of a new session; the first process ends with the outcome. Raises OSError.
+
+    It ends without taking the interpreter apart: all that is in it the other process shares and needs.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid:
         os.close(write_end)
-        started = os.read(read_end, 1) == b"\0"
-        os.close(read_end)
-        return Report(-1, 0 if started else _exit_status(pid))
+        os._exit(0 if os.read(read_end, 1) == b"\0" else _exit_status(pid))
     os.close(read_end)
     os.chdir("/")
     os.setsid()
-    return Report(write_end, None)
+    return Report(write_end)
 
 
 def _exit_status(pid: int) -> int:

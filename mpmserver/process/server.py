@@ -69,10 +69,7 @@ def start(loaded: Loaded, command: Command) -> int:
     """Start the server that nobody runs yet; returns the exit status when it has ended."""
     if command.foreground:
         return _start_here(loaded, command, None)
-    report = daemon.detach()
-    if report.status is not None:
-        return report.status
-    return _start_here(loaded, command, report)
+    return _start_here(loaded, command, daemon.detach())
 
 
 def _start_here(loaded: Loaded, command: Command, report: daemon.Report | None) -> int:

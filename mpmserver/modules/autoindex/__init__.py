@@ -1,8 +1,7 @@
 """mod_autoindex: the listing of a directory that has no index.
 
 The handler collects what the directory holds (`entry`), puts it in order (`order`) and renders it through a template
-(`page`, `data/templates/autoindex.html` or IndexTemplate's). Templates are compiled while the
-configuration is read, before the fork.
+(`page`, `data/templates/autoindex.html` or IndexTemplate's, which is compiled when the configuration is read).
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from mpmserver.modules.autoindex.frame import Insert, insert
 from mpmserver.modules.autoindex.options import Option
 from mpmserver.modules.autoindex.order import Wishes, arranged, hear
 from mpmserver.modules.autoindex.page import Frame, build_page
-from mpmserver.modules.autoindex.settings import AutoindexDir, AutoindexServer
-from mpmserver.modules.autoindex.templates import compile_default
+from mpmserver.modules.autoindex.settings import AutoindexDir
+from mpmserver.modules.autoindex.templates import PAGE
 from mpmserver.modules.core.files import etag_bits
 from mpmserver.modules.dir import DIRECTORY_HANDLER
 from mpmserver.net.waits import offload, work
@@ -91,7 +90,7 @@ async def _index(x: Exchange, settings: AutoindexDir) -> Response:
     ordered = arranged([above, *found] if above is not None else found, wishes)
     frame, streamed = await _frame(x, settings, wishes.options)
     page = build_page(x.uri, settings, wishes, ordered, frame)
-    template = settings.template or x.server.site.main[AutoindexServer].template
+    template = settings.template or PAGE
     text = template.render(page=page) if len(names) <= SHORT else await offload(template.render, page=page)
     data = os.fsencode(text)
     return Response(200, Listing(data) if streamed or len(data) > BUFFERED else Content(data))
@@ -154,7 +153,6 @@ MODULE = Module(
     "autoindex",
     directives=DIRECTIVES,
     hooks=(Hook(Phase.HANDLER, handle, handler=DIRECTORY_HANDLER),),
-    server_settings=AutoindexServer,
     dir_settings=AutoindexDir,
-    post_config=compile_default,
+    pages=(PAGE,),
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from jinja2 import TemplateError
-
 from mpmserver.config.build import Build
 from mpmserver.config.directive import ACCESS_CONF, OR_ALL, OR_INDEXES, RSRC_CONF, Directive, Shape
+from mpmserver.config.errors import ConfigError
 from mpmserver.config.fnmatch import has_wildcards as has_shell_wildcards
 from mpmserver.config.fnmatch import translate
 from mpmserver.modules.autoindex.matching import DIRECTORY, has_wildcards, wildcards
@@ -101,7 +100,7 @@ def index_template(build: Build, path: str) -> None:
     """IndexTemplate (ours): a jinja2 template in place of the one that comes along."""
     try:
         build.dir(AutoindexDir).template = compile_template(build.resolve(path))
-    except (OSError, TemplateError, UnicodeError) as error:
+    except (OSError, ConfigError, UnicodeError) as error:
         build.fail(f"IndexTemplate {path}: {error}")
 
 

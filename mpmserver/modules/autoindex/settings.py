@@ -44,13 +44,6 @@ class Description:
 
 
 @dataclass(slots=True)
-class AutoindexServer(Settings):
-    """What holds for the whole server: the template that comes along, compiled before the fork."""
-
-    template: Any = setting(None)
-
-
-@dataclass(slots=True)
 class AutoindexDir(Settings):
     """What holds in a section; `added` and `removed` are what + and - said, which count when they meet an outer one."""
 

@@ -13,7 +13,7 @@ from mpmserver.config.settings import is_set
 from mpmserver.config.syntax import words
 from mpmserver.core.errorlog import os_error
 from mpmserver.http.text import to_lower
-from mpmserver.modules.mime.media_type import MediaType, parse_media_type
+from mpmserver.modules.mime.media_type import parse_media_type
 from mpmserver.modules.mime.settings import NOTHING, REMOVED, REMOVED_TYPE, MimeDir, MimeServer
 from mpmserver.records import replace
 
@@ -85,16 +85,14 @@ def load_types(configuration: Configuration) -> None:
         raise ConfigError(f"{reason}: AH01597: could not open mime types config file {path}.") from None
 
 
-def parse_types(text: str) -> dict[str, MediaType]:
+def parse_types(text: str) -> dict[str, str]:
     """Read a types file: each line a media type and the extensions that stand for it; later lines win."""
-    types: dict[str, MediaType] = {}
+    types: dict[str, str] = {}
     for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        name, *extensions = words(line) or [""]
-        if extensions:
-            media_type = parse_media_type(name)
-            types.update((to_lower(extension), media_type) for extension in extensions)
+        if not line.startswith("#"):
+            name, *extensions = words(line) or [""]
+            for extension in extensions:
+                types[to_lower(extension)] = name
     return types
 
 

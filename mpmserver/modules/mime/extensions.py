@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mpmserver.modules.mime.media_type import MediaType
+from mpmserver.modules.mime.media_type import MediaType, parse_media_type
 from mpmserver.modules.mime.settings import REMOVED_TYPE, Extension, MimeDir
 
 
@@ -36,7 +36,7 @@ class Said:
         """Whether there is anything besides the type."""
 
 
-def said_by(ending: str, mime: MimeDir, types: Mapping[str, MediaType]) -> Said:
+def said_by(ending: str, mime: MimeDir, types: Mapping[str, str]) -> Said:
     """Look up what stands behind the dots of `ending` (".tar.gz"); empty extensions are left out."""
     said = Said()
     media_type: MediaType | None = None
@@ -45,8 +45,8 @@ def said_by(ending: str, mime: MimeDir, types: Mapping[str, MediaType]) -> Said:
         lower = extension.lower()
         meaning = mime.extensions.get(lower)
         found = meaning.media_type if meaning is not None else None
-        if found is None:
-            found = types.get(lower)
+        if found is None and lower in types:
+            found = parse_media_type(types[lower])
         counts = False
         if found is not None and found is not REMOVED_TYPE:
             media_type = found

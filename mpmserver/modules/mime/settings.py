@@ -48,7 +48,8 @@ class MimeServer(Settings):
     """What holds for the whole server: the types file and, once `post_config` has read it, what it says."""
 
     types_config: str = setting("conf/mime.types")
-    types: dict[str, MediaType] = setting({})
+    types: dict[str, str] = setting({})
+    """Media types as they are written: few of the thousand are ever asked for."""
 
 
 @dataclass(slots=True)

@@ -1,26 +1,24 @@
 """mod_status: what the server is doing, at a handler called "server-status".
 
 `snapshot.py` reads the scoreboard into plain values, `report.py` writes them as `?auto` has them, and the page is
-`data/templates/status.html`, compiled before any fork. Query words, found anywhere as in Apache: `auto`, `notable`,
+`data/templates/status.html`. Query words, found anywhere as in Apache: `auto`, `notable`,
 `refresh` or `refresh=N`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
+from typing import TYPE_CHECKING, Final
 
 from mpmserver.config.build import Configuration
 from mpmserver.config.numbers import atol
-from mpmserver.config.settings import Settings, is_set, setting
+from mpmserver.config.settings import is_set
 from mpmserver.core.body import Content, Response
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import Hook, Module, Order, Phase
 from mpmserver.core.names import server_name
 from mpmserver.core.settings import CoreServer, Level
-from mpmserver.core.templates import load_template
+from mpmserver.core.templates import Page
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import escape_html
 from mpmserver.modules.status.figures import FIGURES
@@ -28,33 +26,33 @@ from mpmserver.modules.status.report import report
 from mpmserver.modules.status.snapshot import snapshot
 from mpmserver.records import dataclass
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 HANDLERS = ("server-status", "application/x-httpd-status")
 DEFAULT_REFRESH = 10
 
 
-@dataclass(slots=True)
-class StatusServer(Settings):
-    """The compiled page."""
-
-    page: Any = setting(None)
-
-
-def _compile_page(configuration: Configuration) -> None:
-    """Compile the template, and turn ExtendedStatus on where nobody has said otherwise: loading this module does."""
+def _extend(configuration: Configuration) -> None:
+    """Turn ExtendedStatus on where nobody has said otherwise: loading this module does."""
     core = configuration.main.settings(CoreServer)
     if not is_set(core.extended_status):
         core.extended_status = True
-    configuration.main.settings(StatusServer).page = compile_page()
 
 
-def compile_page() -> Template:
-    """The page as a jinja2 template with Apache's number formats as filters."""
+def _environment() -> Environment:
+    """jinja2 with Apache's number formats as filters."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 (before the fork, where a server starts)
+
     environment = Environment(
         autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters.update(FIGURES)
     environment.filters["html"] = escape_html
-    return load_template("status.html", environment)
+    return environment
+
+
+PAGE: Final = Page("status.html", _environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +94,13 @@ def _show(x: Exchange) -> Response | None:
         text = report(figures, name)
     else:
         x.content_type = "text/html; charset=ISO-8859-1"
-        page: Template = x.world.site.main[StatusServer].page
-        text = page.render(s=figures, name=name, address=x.peer.local[0], table=asked.table)
+        text = PAGE.render(s=figures, name=name, address=x.peer.local[0], table=asked.table)
     return Response(200, Content(text.encode("utf-8", "replace")))
 
 
 MODULE = Module(
     "status",
     hooks=tuple(Hook(Phase.HANDLER, _show, Order.MIDDLE, handler=name) for name in HANDLERS),
-    server_settings=StatusServer,
-    post_config=_compile_page,
+    post_config=_extend,
+    pages=(PAGE,),
 )  # fmt: skip

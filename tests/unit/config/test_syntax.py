@@ -101,6 +101,15 @@ def test_words(arguments: str, expected: list[str]) -> None:
     assert words(arguments) == expected
 
 
+@given(st.text(alphabet="ab\"'\\ \t\n\v\f\r\x1c\x1f\x85\xa0\u2028"))
+def test_words_are_taken_one_after_the_other(arguments: str) -> None:
+    taken, rest = [], arguments
+    while rest.strip(" \t\n\v\f\r"):
+        word, rest = take_word(rest)
+        taken.append(word)
+    assert words(arguments) == taken
+
+
 def test_take_word_leaves_the_rest_as_it_is() -> None:
     assert take_word('  "a b"  c  "d" ') == ("a b", 'c  "d" ')
     assert take_word(" ") == ("", "")

@@ -1,14 +1,15 @@
-"""Templates are compiled once for each version of their text, options and jinja2."""
+"""Pages are compiled once for each version of their text, options and jinja2, where their code can be kept."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
-from mpmserver.core.templates import TEMPLATES, load_template
+from mpmserver.core.templates import TEMPLATES, Page
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +28,14 @@ class Counting(Environment):
         return super()._generate(*arguments, **options)  # type: ignore[arg-type]
 
 
+def page(folder: Path, **options: bool) -> Page:
+    Counting.compiled = 0
+    return Page("page.html", lambda: Counting(**options), str(folder))  # type: ignore[arg-type]
+
+
 def render(folder: Path, **options: bool) -> tuple[str, int]:
     """The page, and how many templates were compiled for it."""
-    Counting.compiled = 0
-    return load_template("page.html", Counting(**options), folder).render(x="<&>"), Counting.compiled  # type: ignore[arg-type]
+    return page(folder, **options).render(x="<&>"), Counting.compiled
 
 
 def test_the_code_is_kept_beside_the_source(tmp_path: Path) -> None:
@@ -73,6 +78,25 @@ def test_who_cannot_write_compiles_each_time(tmp_path: Path) -> None:
     assert render(tmp_path) == ("a <&>", 1)
 
 
+def test_what_can_be_kept_is_compiled_before_the_fork(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("a {{ x }}")
+    expected = page(tmp_path)
+    expected.expect()
+    assert Counting.compiled == 1
+    assert (expected.render(x=1), Counting.compiled) == ("a 1", 1)
+
+
+def test_what_cannot_be_kept_is_compiled_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "page.html").write_text("a {{ x }}")
+    expected = page(tmp_path)
+    expected.expect()
+    (tmp_path / "page.html").unlink()  # a child may not read it any more
+    assert Counting.compiled == 0
+    assert (expected.render(x=1), Counting.compiled) == ("a 1", 1)
+    assert (expected.render(x=2), Counting.compiled) == ("a 2", 1)
+
+
 @pytest.mark.parametrize("name", ["autoindex.html", "status.html"])
 def test_ours_are_there(name: str) -> None:
-    assert (TEMPLATES / name).is_file()
+    assert os.path.isfile(os.path.join(TEMPLATES, name))

@@ -195,9 +195,7 @@ def test_a_bad_type_is_complained_of_at_each_request(tmp_path: Path) -> None:
 
 def test_the_types_file() -> None:
     types = parse_types("# none here\n\ntext/a  A b # c\ntext/z\ntext/late b\n")
-    assert {name: parsed.text for name, parsed in types.items()} == {
-        "a": "text/a", "b": "text/late", "#": "text/a", "c": "text/a",
-    }  # fmt: skip
+    assert types == {"a": "text/a", "b": "text/late", "#": "text/a", "c": "text/a"}
 
 
 def test_a_missing_types_file_is_an_error(tmp_path: Path) -> None:
