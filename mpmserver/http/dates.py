@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from calendar import timegm
 from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -69,8 +68,18 @@ def _seconds(match: re.Match[str]) -> int | None:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if month == 2 and day == 29 and not leap:
         return None
-    seconds = timegm((year, month, day, hour, minute, second))
+    seconds = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
     return seconds if seconds > 0 else None
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970, counted from March on, so that the leap day is a year's last.
+
+    `calendar.timegm` would tell as well, but it brings datetime and locale along.
+    """
+    if month < 3:
+        year, month = year - 1, month + 12
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719_469
 
 
 @lru_cache(maxsize=64)

@@ -154,7 +154,7 @@ def resolve(host: str | None, port: int, protocol: str = "") -> list[ListenAddre
     if host is None:
         return [ListenAddress("::", port, socket.AF_INET6, protocol, wildcard=True)]
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(_octets(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         detail = f"(EAI {-(error.errno or 0)}){error.strerror}" if isinstance(error, socket.gaierror) else str(error)
         raise ListenError(
@@ -162,6 +162,15 @@ def resolve(host: str | None, port: int, protocol: str = "") -> list[ListenAddre
         ) from None
     addresses = [_resolved(family, sockaddr, protocol) for family, _kind, _number, _name, sockaddr in found]
     return list(dict.fromkeys(addresses))
+
+
+def _octets(host: str) -> str | bytes:
+    """An address as octets: a text would go through the codec "idna", which only names need."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host.encode("ascii")
 
 
 def _resolved(family: socket.AddressFamily, sockaddr: tuple[object, ...], protocol: str) -> ListenAddress:

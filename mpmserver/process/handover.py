@@ -25,7 +25,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from mpmserver.process.command import Command
@@ -33,7 +32,8 @@ from mpmserver.process.parent import Parent
 from mpmserver.process.stub import LAUNCHER, descriptors
 
 VERSION = 1
-STUB: Final = Path(__file__).with_name("stub.py").read_bytes()
+with open(os.path.join(os.path.dirname(__file__), "stub.py"), "rb") as _file:
+    STUB: Final = _file.read()
 """This image's, which knows the state that this image writes, and runs whatever has become of the package."""
 
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from pathlib import Path
 
-_OURS = re.compile(
-    rb"""(?x) \A (?: (?:[^\0]*/)? mpmserver [:\0]                 # the title, or the command itself
+_OURS = rb"""(?x) \A (?: (?:[^\0]*/)? mpmserver [:\0]                 # the title, or the command itself
     | [^\0]+: [ ] master [ ] [^\0]+ [ ] \([^\0()]+\)                # the title with -n
     | [^\0]*python[^\0]*\0 -P\0 -c\0 [^\0]*'mpmserver[ ]stub'       # between two images
     | [^\0]*python[^\0]*\0 (?:-[^\0]*\0)* (?:[^\0]*/)? mpmserver (?:/__main__\.py)? \0 )  # python -m mpmserver
     """
-)
 """What /proc/PID/cmdline begins with; an editor that has a file of ours open must not match."""
 
 
@@ -33,10 +30,10 @@ class CorruptPidFile(Exception):
 def read(path: str) -> int | None:
     """Return the process id in the file, None without a file. Raises CorruptPidFile, OSError."""
     try:
-        text = Path(path).read_bytes()[:64]
+        with open(path, "rb") as file:
+            digits = file.read(64).strip()
     except FileNotFoundError:
         return None
-    digits = text.strip()
     if not digits.isdigit() or int(digits) == 0:
         raise CorruptPidFile(path)
     return int(digits)
@@ -62,7 +59,7 @@ def is_server(pid: int) -> bool:
 
 def is_ours(command: bytes) -> bool:
     """Whether /proc/PID/cmdline says so: words that end with NUL, or a title that was written over them."""
-    return _OURS.match(command) is not None
+    return re.match(_OURS, command) is not None
 
 
 def write(path: str, pid: int) -> None:

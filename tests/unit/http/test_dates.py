@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ def test_accepted(text: str) -> None:
      "Sun, 29 Feb 2026 03:04:05 GMT", "Fri, 00 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 2026 25:04:05 GMT",
      "Fri, 02 Jan 2026 03:60:05 GMT", "Fri, 02 Jan 2026 03:04:62 GMT", "Fri, 02 Jan 1926 03:04:05 GMT",
      "Fri, 02 Foo 2026 03:04:05 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "2026-01-02T03:04:05Z",
-     "Fri, \u0662 Jan 2026 03:04:05 GMT"],
+     "Fri, \u0662 Jan 2026 03:04:05 GMT", "Sat, 01 Jan 0000 00:00:00 GMT"],
 )  # fmt: skip
 def test_no_date(text: str) -> None:
     assert parse_http_date(text) is None
@@ -93,3 +94,10 @@ def test_log_time() -> None:
     assert log_time(None, WHEN) == "Fri Jan 02 03:04:05 2026"
 
 
+
+
+@given(st.dates())
+def test_any_day(day: date) -> None:
+    seconds = (day - date(1970, 1, 1)).days * 86400
+    text = f"Mon, {day.day:02} {day:%b} {day.year:04} 00:00:00 GMT"
+    assert parse_http_date(text) == (seconds if seconds > 0 else None)
