@@ -7,7 +7,6 @@ in it changes afterwards but the bounded caches of merged settings, which belong
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -60,6 +59,16 @@ class Merged:
     were merged, outermost first; their `applied` lists lead back to the directives.
     """
 
+    __slots__ = (
+        "core", "files", "files_are_plain", "ifs", "is_final", "is_of_folders", "links_by_owner", "links_free",
+        "may_override", "plan", "sections", "server", "tables",
+    )  # fmt: skip
+
+    plan: Plan
+    """What is run for a request with these settings."""
+    files_are_plain: bool
+    """Whether asking `files` has no effect but its answer: no group becomes a variable, no match is given up."""
+
     def __init__(self, server: Server, sections: Sections, tables: Tables) -> None:
         self.server = server
         self.sections = sections
@@ -82,15 +91,15 @@ class Merged:
         self.is_of_folders = all(section.kind in _OF_FOLDERS for section in sections)
         """Whether two requests for files of one folder share all of these sections."""
 
-    @cached_property
-    def plan(self) -> Plan:
-        """What is run for a request with these settings; made when the first one comes."""
-        return Plan(self.server.site.hooks, self)
-
-    @cached_property
-    def files_are_plain(self) -> bool:
-        """Whether asking `files` has no effect but its answer: no group becomes a variable, no match is given up."""
-        return all(section.regex is None or is_plain(section.regex) for section in self.files)
+    def __getattr__(self, name: str) -> Any:
+        """Make what is made when the first request asks for it; from then on it is there."""
+        if name == "plan":
+            self.plan = Plan(self.server.site.hooks, self)
+        elif name == "files_are_plain":
+            self.files_are_plain = all(section.regex is None or is_plain(section.regex) for section in self.files)
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)
 
     def __getitem__(self, kind: type[S]) -> S:
         return self.tables[kind]  # type: ignore[return-value]
