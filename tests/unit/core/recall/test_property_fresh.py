@@ -2,7 +2,8 @@
 
 Two worlds have the same configuration and the same files: one with Recall, kept fresh in either way, and one without.
 Things happen to the files, everybody is asked the same, and the answers have to be the same to the byte, but for their
-Date. Modification times are set into the past, and now and then to what they were before, so that no tag is a weak one.
+Date and an Expires that follows it. Modification times are set into the past, and now and then to what they were
+before, so that no tag is a weak one.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ FIELDS = (
 #: More than is kept in memory.
 LARGE = 300_000
 PAST = 1_000_000_000
-DATE = re.compile(rb"\r\nDate: [^\r]*")
+DATE = re.compile(rb"\r\n(?:Date|Expires): [^\r]*")
 STEPS = 60
 #: So many requests are asked again in the next step.
 KEPT = 8
