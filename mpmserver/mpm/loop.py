@@ -153,7 +153,8 @@ class Loop:
             if type(task) is not Task or task.go_on is None:
                 return False
         now = time.monotonic()
-        if self._queued or self._entrance.closed_until or now >= min(parking.deadlines.next, parking.now + SHOWN_SECONDS):
+        due = min(parking.deadlines.next, parking.now + SHOWN_SECONDS)
+        if self._queued or self._entrance.closed_until or now >= due:
             return False
         over = []
         for event in events:
