@@ -24,8 +24,21 @@ class Child:
     """One process that serves; see the module's docstring."""
 
     __slots__ = (
-        "_bound_sinks", "_cleanups", "_title", "alone", "connect", "death_fd", "generation", "listeners",
-        "mpm", "process", "recall", "scoreboard", "site", "slot", "stopping",
+        "_cleanups",
+        "_logs",
+        "_title",
+        "alone",
+        "connect",
+        "death_fd",
+        "generation",
+        "listeners",
+        "mpm",
+        "process",
+        "recall",
+        "scoreboard",
+        "site",
+        "slot",
+        "stopping",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +70,7 @@ class Child:
         """What this process has answered before; set before `serve`, None where Recall is off."""
         self.connect: Callable[[Transport, Any, Peer, WorkerSlot], Any]
         """Makes a `Connection` of an accepted socket; set before `serve` (`partial(Connection, world)`)."""
-        self._bound_sinks = tuple(sink.flush for sink in sinks)
+        self._logs = tuple([(sink.lines, sink.flush) for sink in sinks])
         self._title = title
         self._cleanups: list[Callable[[], object]] = []
 
@@ -78,8 +91,9 @@ class Child:
 
     def flush_logs(self) -> None:
         """Write out what the log sinks have gathered: once per wake-up in loops, once per request elsewhere."""
-        for flush in self._bound_sinks:
-            flush()
+        for lines, flush in self._logs:
+            if lines:
+                flush()
 
     def show_busy(self, busy: int) -> None:
         """Name the number of busy workers in the process title; cheap enough for once a second, not more."""

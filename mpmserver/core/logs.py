@@ -47,7 +47,8 @@ class LogSink:
     """The base of all sinks: gathers lines; a subclass writes them out."""
 
     def __init__(self) -> None:
-        self._lines: deque[bytes] = deque()
+        self.lines: deque[bytes] = deque()
+        """What is to be written; whoever finds nothing in it need not call `flush`."""
         self.threaded = False
         """Whether a thread may write what a reader doesn't take at once: in children, never in the parent."""
         self.dropped = 0
@@ -64,18 +65,18 @@ class LogSink:
 
     def write(self, line: bytes, level: int = NOTICE) -> None:
         """Keep one line (it ends with a newline) for the next `flush`; `level` matters to syslog alone."""
-        self._lines.append(line)
+        self.lines.append(line)
 
     @property
     def writer(self) -> Callable[[bytes], None]:
         """The quickest function that keeps a line, for those to whom levels don't matter."""
-        return self._lines.append if type(self).write is LogSink.write else self.write
+        return self.lines.append if type(self).write is LogSink.write else self.write
 
     def flush(self) -> None:
         """Write out what is kept. Never raises: a log that can't be written must not fail a request."""
-        if not self._lines:
+        if not self.lines:
             return
-        lines = _take(self._lines)
+        lines = _take(self.lines)
         try:
             self._put(lines)
         except OSError:
@@ -93,7 +94,7 @@ class LogSink:
 
     def after_fork(self) -> None:
         """Called in each child: what the parent keeps for itself is given up."""
-        self._lines.clear()
+        self.lines.clear()
         self.threaded = True
         self.dropped = self._reported = 0
 
@@ -142,7 +143,7 @@ class FileSink(LogSink):
 
     def flush(self) -> None:
         """One line is the rule where each answer is followed by a flush; most are written as they are, at once."""
-        lines = self._lines
+        lines = self.lines
         if len(lines) == 1:
             try:
                 line = lines.popleft()
@@ -215,10 +216,10 @@ class PipeSink(LogSink):
         self.pid = spawn(self.command, self.read_fd)
 
     def flush(self) -> None:
-        if not self._lines and not self._pending:
+        if not self.lines and not self._pending:
             return
         with self._lock:
-            self._accept(_take(self._lines))
+            self._accept(_take(self.lines))
             if self._writer is None and not self._write_pending() and self.threaded:
                 self._writer = threading.Thread(target=self._write_slowly, name="piped log", daemon=True)
                 self._writer.start()
@@ -284,7 +285,7 @@ class PipeSink(LogSink):
         while True:
             poller.poll()
             with self._lock:
-                self._accept(_take(self._lines))
+                self._accept(_take(self.lines))
                 if self._write_pending():
                     self._writer = None
                     return
@@ -331,7 +332,7 @@ class SyslogSink(LogSink):
 
     def write(self, line: bytes, level: int = NOTICE) -> None:
         head = f"<{self._facility * 8 + min(level, 7)}>{time.strftime('%b %e %T')} {self._tag}[{os.getpid()}]: "
-        self._lines.append(head.encode() + line.rstrip(b"\n"))
+        self.lines.append(head.encode() + line.rstrip(b"\n"))
 
     @property
     def name(self) -> str:

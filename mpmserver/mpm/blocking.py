@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import select
 import socket
-import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ from mpmserver.core.recall.moment import Moment
 from mpmserver.core.scoreboard import DEAD, GRACEFUL, READY
 from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
-from mpmserver.mpm.driver import Blocking, Conversation, arrived, log_failure
+from mpmserver.mpm.driver import Blocking, Conversation, failed, log_failure
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import TimedOut, TimeoutClass
 from mpmserver.serve.connection import READ_SIZE
@@ -171,8 +171,9 @@ class BlockingThread:
         seat, child, moment, bell, none = self.seat, self._child, self._moment, self._bell, NONE
         closed: Final = Outcome.CLOSED
         idle: Final = Outcome.IDLE
-        receive, size, hand_over, now = connection.transport.recv_within, READ_SIZE, arrived, time.time
+        receive, size, answer, now = connection.transport.recv_within, READ_SIZE, connection.arrived, time.time
         show, flush, recall = self._slot.show, self._flush, child.recall
+        outcome: Outcome | Conversation
         between, seconds = False, 0.0
         while True:
             if not between:  # once between two requests, it is so again each time
@@ -191,12 +192,13 @@ class BlockingThread:
             seat.idle = False
             second = moment.second
             moment.tick(now())
-            outcome: Outcome | Conversation = hand_over(
-                child, connection, data, moment if bell.order is none else None
-            )
+            try:
+                outcome = answer(data, moment if bell.order is none else None)
+            except BaseException as failure:  # noqa: BLE001 - as `driver.arrived`, without a call
+                outcome = failed(child, connection, failure)
             if outcome is not idle and outcome is not closed:
                 outcome = self._driver.run(connection, outcome)
-            show()
+            show(moment.second)
             if recall is not None and moment.second != second:
                 recall.show(child.process, moment)
             flush()
@@ -211,8 +213,11 @@ class BlockingThread:
 
 
 def start_watching(bell: Bell, seats: Sequence[Seat], listeners: Sequence[Listener]) -> None:
-    """Start the thread that hears the bell and passes each order on to the threads that block."""
-    threading.Thread(target=_watch, args=(bell, seats, listeners), name="bell", daemon=True).start()
+    """Start the thread that hears the bell and passes each order on to the threads that block.
+
+    Nobody waits for it: what the threading module would keep of it takes each process a tenth of a megabyte.
+    """
+    start_new_thread(_watch, (bell, seats, listeners))
 
 
 def _watch(bell: Bell, seats: Sequence[Seat], listeners: Sequence[Listener]) -> None:

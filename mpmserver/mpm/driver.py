@@ -65,7 +65,12 @@ def arrived(
     try:
         return connection.arrived(data, moment)
     except BaseException as failure:  # noqa: BLE001 - the one place where a coroutine's errors end
-        log_failure(child, failure)
+        return failed(child, connection, failure)
+
+
+def failed(child: Child, connection: Connection, failure: BaseException) -> Outcome:
+    """What becomes of a connection whose code has let an exception out."""
+    log_failure(child, failure)
     connection.close()
     return Outcome.CLOSED
 

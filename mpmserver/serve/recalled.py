@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple
 
+from mpmserver.core.recall.looks import unchanged
 from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import whole_head
 from mpmserver.net.waits import TimedOut
@@ -44,8 +45,10 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     """Answer the head `data` as `kept` says; None where that can't be done, and nothing has been."""
     record = kept[0]
     started = perf_counter_ns() if record.timed else 0
-    if record.good_for != moment.second and not record.shelf.holds(record, moment):
-        return None
+    if record.good_for != moment.second:  # what is looked at each time is never good for a second
+        dated = record.second == moment.second
+        if not (dated and unchanged(record.checks)) and not record.shelf.holds(record, moment):
+            return None
     peer = connection.peer
     if peer.keepalives >= record.most or peer.notes:
         return None  # what is known of this connection alone may show

@@ -16,8 +16,10 @@ from typing import Final, Protocol
 
 Signature = tuple[int, ...]
 """What tells a thing on the disk from what stands in its place later: see `signature`."""
-Check = tuple[str, bool, Signature | int]
-"""A path, whether a link at its end is followed, and what was there: a signature, or the errno of who looks."""
+Check = tuple[
+    bytes, Callable[[bytes], os.stat_result], Callable[[os.stat_result], Signature], Signature | int
+]  # fmt: skip
+"""A path, how it is looked at, what is read from there, and what that was: a signature, or the errno of who looks."""
 Checks = tuple[Check, ...]
 
 RESTLESS: Final = 2_000_000_000
@@ -26,8 +28,6 @@ _of_directory: Callable[[os.stat_result], Signature] = attrgetter("st_dev", "st_
 _of_other: Callable[[os.stat_result], Signature] = attrgetter(
     "st_dev", "st_ino", "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns"
 )
-_DIRECTORY_SIZE: Final = 5
-"""How many numbers there are in a directory's signature."""
 _stat = os.stat
 _lstat = os.lstat
 
@@ -89,8 +89,10 @@ class Looks:
         """What was found, each path once; None where it is torn."""
         checks: dict[tuple[str, bool], Check] = {}
         for path, follow, status in self.found:
-            what = status if isinstance(status, int) else signature(status)
-            if checks.setdefault((path, follow), (path, follow, what))[2] != what:
+            read = _of_other if isinstance(status, int) else _reader(status)
+            what = status if isinstance(status, int) else read(status)
+            check = (os.fsencode(path), _stat if follow else _lstat, read, what)
+            if checks.setdefault((path, follow), check)[-1] != what:
                 return None
         return tuple(checks.values())
 
@@ -127,18 +129,20 @@ def signature(status: os.stat_result) -> Signature:
 
     Device, inode and mode, then a directory's owner and group; of all else size, modification and change.
     """
-    return _of_directory(status) if S_ISDIR(status.st_mode) else _of_other(status)
+    return _reader(status)(status)
+
+
+def _reader(status: os.stat_result) -> Callable[[os.stat_result], Signature]:
+    return _of_directory if S_ISDIR(status.st_mode) else _of_other
 
 
 def unchanged(checks: Checks) -> bool:
     """Look at each again: whether all is as it was. (What has become a directory, or was one, has another mode.)"""
-    for path, follow, was in checks:
+    for path, look, read, was in checks:
         try:
-            status = _stat(path) if follow else _lstat(path)
+            if read(look(path)) != was:
+                return False
         except OSError as error:
             if error.errno != was:
                 return False
-            continue
-        if isinstance(was, int) or (_of_directory if len(was) == _DIRECTORY_SIZE else _of_other)(status) != was:
-            return False
     return True

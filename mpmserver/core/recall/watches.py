@@ -204,7 +204,7 @@ class Watches:
 
     def _hold(self, token: Token, checks: Checks) -> tuple[_Place, ...]:
         """Follow all paths. What the walk holds is let go behind it, so what the token needs is counted here."""
-        places = tuple([self._follow(path) for path, _, _ in checks])
+        places = tuple([self._follow(os.fsdecode(check[0])) for check in checks])
         for place in places:
             place.users += 1
             if place.end is not None:

@@ -24,7 +24,7 @@ from mpmserver.core.scoreboard.fields import (
     Sizes,
 )
 from mpmserver.core.scoreboard.slots import WORKER_BYTES, ProcessSlot, WorkerSlot
-from mpmserver.core.scoreboard.views import ProcessView, Totals, WorkerView
+from mpmserver.core.scoreboard.views import ProcessView, Totals, WorkerView, add_remembered
 
 
 class Scoreboard:
@@ -152,7 +152,9 @@ class Scoreboard:
             raw = bytes(self._buffer[at : at + size])
             texts[name] = raw.partition(b"\0")[0].decode("utf-8", "replace")
             at += size
-        return WorkerView(process, thread, dict(zip(names, values, strict=True)), texts)
+        counts = dict(zip(names, values, strict=True))
+        add_remembered(counts)
+        return WorkerView(process, thread, counts, texts)
 
     def statuses(self, process: int) -> bytes:
         """The status letters of a process's workers, in order: what spare keeping counts."""

@@ -29,8 +29,9 @@ PROCESS_FIELDS: Final = (
 )  # fmt: skip
 WORKER_FIELDS: Final = (
     "status", "access_count", "bytes_served", "duration", "my_access_count", "my_bytes_served", "conn_count",
-    "conn_bytes", "start_time", "stop_time", "last_duration",
+    "conn_bytes", "start_time", "stop_time", "last_duration", "remembered", "remembered_bytes",
 )  # fmt: skip
+"""`remembered` and `remembered_bytes` belong to all three counts before them: a view adds them there."""
 TEXT_FIELDS: Final = (("client", 64), ("vhost", 64), ("request", 256))
 
 

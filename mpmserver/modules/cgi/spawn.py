@@ -18,7 +18,10 @@ import threading
 from _posixsubprocess import fork_exec
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mpmserver.core.child import Child
 
 Limits = Mapping[str, tuple[int | None, int | None]]
 
@@ -165,9 +168,10 @@ def the_launcher() -> Launcher:
     return Launcher()
 
 
-def prepare(child: object) -> None:
-    """Make what each process needs before it starts programs."""
-    the_launcher()
+def prepare(child: Child) -> None:
+    """Make what a process needs to start programs before two threads can ask; where there is one, it may wait."""
+    if child.scoreboard.threads > 1 or not child.mpm.blocking:
+        the_launcher()
 
 
 def _keep_to_itself(fd: int) -> None:

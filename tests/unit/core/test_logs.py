@@ -293,7 +293,7 @@ class TestPipe:
         lines = [bytes([65 + index % 26]) * (index * 37 % 900) + b"\n" for index in range(60)]
         for line in lines:
             idle_pipe.write(line)
-        idle_pipe._accept(logs._take(idle_pipe._lines))
+        idle_pipe._accept(logs._take(idle_pipe.lines))
         pieces = list(idle_pipe._pending)
         assert b"".join(pieces) == b"".join(lines)
         assert all(0 < len(piece) <= PIPE_BUF and piece.endswith(b"\n") for piece in pieces)

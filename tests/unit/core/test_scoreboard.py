@@ -18,6 +18,7 @@ from mpmserver.core.scoreboard import (
     KEEPALIVE,
     MAGIC,
     PROCESS_FIELDS,
+    READING,
     READY,
     RECALL_FIELDS,
     RUNNING,
@@ -105,13 +106,35 @@ def test_what_was_answered_from_memory_is_seen_after_show(board: Scoreboard) -> 
     worker.remembered(b"192.0.2.1", b"a:80", b"GET /1 HTTP/1.1", 100)
     worker.remembered(b"192.0.2.2", b"a:80", b"GET /2 HTTP/1.1", 20)
     assert board.worker_view(0, 1)["access_count"] == 0
-    worker.show()
+    worker.show(1_700_000_000)
     view = board.worker_view(0, 1)
     assert [view[name] for name in ("access_count", "bytes_served", "my_access_count", "conn_count")] == [2, 120, 2, 2]
     assert (view["status"], view["duration"], view.texts["request"]) == (KEEPALIVE, 0, "GET /2 HTTP/1.1")
-    assert view["start_time"] == view["stop_time"] > 0
-    worker.show()
+    assert view["start_time"] == view["stop_time"] == 1_700_000_000_000_000
+    worker.show(1_700_000_001)
     assert board.worker_view(0, 1).values == view.values
+
+
+def test_what_is_answered_from_memory_counts_in_all_totals(board: Scoreboard) -> None:
+    worker = board.worker(0, 1)
+    worker.done(10, 7)
+    worker.connected()
+    for second in (1_700_000_000, 1_700_000_000, 1_700_000_001):
+        worker.remembered(b"192.0.2.1", b"a:80", b"GET /1 HTTP/1.1", 100)
+        worker.show(second)
+        assert board.worker_view(0, 1)["stop_time"] == second * 1_000_000
+    names = ("access_count", "bytes_served", "my_access_count", "my_bytes_served", "conn_count", "conn_bytes")
+    seen = [board.worker_view(0, 1)[name] for name in names]
+    assert seen == [4, 310, 4, 310, 3, 300]
+    assert (board.own_totals().accesses, board.own_totals().bytes_served) == (4, 310)
+    again = board.worker(0, 1)
+    again.busy(READING)
+    assert [board.worker_view(0, 1)[name] for name in names] == seen
+    again.done(5, 1)
+    again.connected()
+    assert [board.worker_view(0, 1)[name] for name in names] == [5, 315, 5, 315, 0, 0]
+    again.start()
+    assert [board.worker_view(0, 1)[name] for name in names] == [5, 315, 0, 0, 0, 0]
 
 
 def test_a_request_shows_those_from_memory_before_it(board: Scoreboard) -> None:
@@ -121,7 +144,7 @@ def test_a_request_shows_those_from_memory_before_it(board: Scoreboard) -> None:
     view = board.worker_view(0, 1)
     assert (view["access_count"], view["bytes_served"], view.letter) == (1, 100, "W")
     worker.busy(CLOSING)
-    worker.show()
+    worker.show(1_700_000_000)
     assert board.worker_view(0, 1).letter == "C"
 
 

@@ -23,10 +23,10 @@ class KeepingSink(LogSink):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: list[bytes] = []
+        self.kept: list[bytes] = []
 
     def write(self, line: bytes, level: int = 5) -> None:
-        self.lines.append(line)
+        self.kept.append(line)
 
 
 class KeepingOpener(Opener):
@@ -50,7 +50,7 @@ def logging_world(tmp_path: Path, text: str) -> tuple[World, dict[str, KeepingSi
 
 
 def lines(kept: dict[str, KeepingSink], name: str = "logs/x") -> list[str]:
-    return [line.decode("utf-8") for line in kept[name].lines] if name in kept else []
+    return [line.decode("utf-8") for line in kept[name].kept] if name in kept else []
 
 
 def line_of(tmp_path: Path, form: str, *pieces: bytes, also: str = "") -> str:

@@ -34,10 +34,10 @@ class Lines(LogSink):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: list[bytes] = []
+        self.kept: list[bytes] = []
 
     def _put(self, lines: list[bytes]) -> None:
-        self.lines += lines
+        self.kept += lines
 
 
 def test_warnings_are_said_and_then_logged(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_warnings_are_said_and_then_logged(tmp_path: Path) -> None:
         "mpm_event:warn AH00514: MaxRequestWorkers of 25 is not an integer multiple of ThreadsPerChild of 10, "
         "decreasing to nearest multiple 20",
     ]
-    assert plain.lines == [b"AH00112: Warning: DocumentRoot [/not there] does not exist\n"]
+    assert plain.kept == [b"AH00112: Warning: DocumentRoot [/not there] does not exist\n"]
     log_warnings(replace(loaded, warnings=()), main, plain)
     assert len(log.lines) == 3
 

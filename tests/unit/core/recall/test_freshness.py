@@ -213,7 +213,8 @@ def test_a_map_is_seen_only_by_who_looks(site: Path, watches: Watches) -> None:
 
 def test_a_loop_of_links_is_nothing_to_watch(site: Path, watches: Watches) -> None:
     looks = looked(site, "loop")
-    assert StatFreshness().guard(Answer(), looks) == ((f"{site}/www/loop", True, errno.ELOOP),)
+    checks = StatFreshness().guard(Answer(), looks) or ()
+    assert [(path, was) for path, _, _, was in checks] == [(os.fsencode(f"{site}/www/loop"), errno.ELOOP)]
     assert watches.guard(Answer(), looks) is None
     assert watches.reason == "too many symbolic links"
     assert len(watches) == 0
