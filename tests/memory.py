@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,8 @@ class MemoryTransport:
             self.pieces.insert(0, piece[count:])
         return piece[:count]
 
-    def recv_within(self, count: int, seconds: float) -> bytes:
-        return self.recv_now(count) or b""
+    def receiver(self, seconds: float) -> Callable[[int], bytes]:
+        return lambda count: self.recv_now(count) or b""
 
     async def recv(self, count: int, kind: TimeoutClass, seconds: float) -> bytes:
         return self.recv_now(count) or b""

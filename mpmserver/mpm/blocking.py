@@ -26,7 +26,7 @@ from mpmserver.mpm.accept import PAUSE_SECONDS, Acceptor, Shortage
 from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.driver import Blocking, Conversation, failed, log_failure
 from mpmserver.mpm.quota import Quota
-from mpmserver.net.waits import TimedOut, TimeoutClass
+from mpmserver.net.waits import TimeoutClass
 from mpmserver.serve.connection import READ_SIZE
 from mpmserver.serve.outcome import Outcome
 
@@ -171,20 +171,22 @@ class BlockingThread:
         seat, child, moment, bell, none = self.seat, self._child, self._moment, self._bell, NONE
         closed: Final = Outcome.CLOSED
         idle: Final = Outcome.IDLE
-        receive, size, answer, now = connection.transport.recv_within, READ_SIZE, connection.arrived, time.time
+        size, answer, now = READ_SIZE, connection.arrived, time.time
         show, flush, recall = self._slot.show, self._flush, child.recall
         outcome: Outcome | Conversation
-        between, seconds = False, 0.0
+        receive: Callable[[int], bytes] | None = None
+        between = False
         while True:
-            if not between:  # once between two requests, it is so again each time
+            if receive is None:  # once between two requests, it is so until something else was waited for
                 kind, seconds = connection.idle_timeout()
                 between = kind is TimeoutClass.KEEP_ALIVE
+                receive = connection.transport.receiver(seconds)
             seat.idle = between
             if bell.order is not none and self._ends_idle(seat):
                 return
             try:
-                data = receive(size, seconds)
-            except TimedOut:
+                data = receive(size)
+            except BlockingIOError:
                 connection.expired()
                 return
             except OSError:
@@ -196,8 +198,10 @@ class BlockingThread:
                 outcome = answer(data, moment if bell.order is none else None)
             except BaseException as failure:  # noqa: BLE001 - as `driver.arrived`, without a call
                 outcome = failed(child, connection, failure)
-            if outcome is not idle and outcome is not closed:
-                outcome = self._driver.run(connection, outcome)
+            if outcome is not idle or not between:
+                receive = None
+                if outcome is not idle and outcome is not closed:
+                    outcome = self._driver.run(connection, outcome)
             show(moment.second)
             if recall is not None and moment.second != second:
                 recall.show(child.process, moment)

@@ -15,7 +15,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mpmserver.net.waits import Ready, TimedOut, TimeoutClass, offload, readable, wait, writable
@@ -47,8 +47,11 @@ class Transport(Protocol):
     def recv_now(self, count: int) -> bytes | None:
         """Return what has arrived, b"" at the end of the stream, None where one would have to wait."""
 
-    def recv_within(self, count: int, seconds: float) -> bytes:
-        """Block for at most `seconds`; only for blocking transports. Raises TimedOut (KEEP_ALIVE)."""
+    def receiver(self, seconds: float) -> Callable[[int], bytes]:
+        """What receives so many bytes at most, until another time is kept; only for blocking transports.
+
+        It raises BlockingIOError where none has come for so many seconds.
+        """
 
     async def recv(self, count: int, kind: TimeoutClass, seconds: float) -> bytes:
         """Return at least one byte, or b"" at the end of the stream."""
@@ -99,13 +102,9 @@ class PlainTransport:
         except BlockingIOError:
             return None
 
-    def recv_within(self, count: int, seconds: float) -> bytes:
-        if seconds != self._receive_seconds:
-            self._keep_receive_time(seconds)
-        try:
-            return self.socket.recv(count)
-        except BlockingIOError:
-            raise TimedOut(TimeoutClass.KEEP_ALIVE) from None
+    def receiver(self, seconds: float) -> Callable[[int], bytes]:
+        self._keep_receive_time(seconds)
+        return self.socket.recv
 
     async def recv(self, count: int, kind: TimeoutClass, seconds: float) -> bytes:
         if self.blocking:
