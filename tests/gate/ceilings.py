@@ -26,7 +26,7 @@ class Cost:
 INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
     (3, 11): {
         "recalled": Cost(8, 295),
-        "recalled, with a look at the files": Cost(14.5, 500),
+        "recalled, with a look at the files": Cost(8, 455),
         "recalled by its resource": Cost(21, 680),
         "recalled in brief": Cost(21, 680),
         "file": Cost(118, 3_900),

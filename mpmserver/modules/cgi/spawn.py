@@ -18,10 +18,7 @@ import threading
 from _posixsubprocess import fork_exec
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mpmserver.core.child import Child
+from typing import Any
 
 Limits = Mapping[str, tuple[int | None, int | None]]
 
@@ -168,7 +165,7 @@ def the_launcher() -> Launcher:
     return Launcher()
 
 
-def prepare(child: Child) -> None:
+def prepare(child: Any) -> None:
     """Make what a process needs to start programs before two threads can ask; where there is one, it may wait."""
     if child.scoreboard.threads > 1 or not child.mpm.blocking:
         the_launcher()
