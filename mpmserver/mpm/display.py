@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ class Display:
         self, connections: int, busy: int, counts: Sequence[int], moment: Moment | None, now: float
     ) -> None:
         """Show what has changed in a turn: `counts` are the parked connections by TimeoutClass."""
-        self._slot.show(int(time.time()))
+        self._slot.show()
         child = self._child
         if moment is not None and child.recall is not None:
             child.recall.show(child.process, moment)

@@ -109,10 +109,15 @@ class WorkerSlot:
         if self._status != KEEPALIVE:
             self.busy(KEEPALIVE)
 
-    def show(self, second: int) -> None:
-        """Let others see what `remembered` has counted, in this second since 1970: few words change, as a rule two."""
+    def show(self, second: int | None = None) -> None:
+        """Let others see what `remembered` has counted, in this second since 1970: few words change, as a rule two.
+
+        None: in the present second.
+        """
         if not self._unseen:
             return
+        if second is None:
+            second = int(time.time())
         self._unseen = False
         words = self._words
         words[_REMEMBERED_BYTES] = self._remembered_bytes
