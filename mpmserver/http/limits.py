@@ -14,6 +14,10 @@ REGISTERED_METHODS = frozenset({
 """The methods that Apache knows by itself (HttpProtocolOptions RegisteredMethods)."""
 
 
+LEAST_LINE = 4
+"""Octets of the shortest field line: a letter, a colon and the line's end."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
     """The limits of one server, made once at configuration time.
@@ -36,6 +40,8 @@ class HeadLimits:
     """No head of so many octets can break one of the two."""
     most_lines: int = field(init=False)
     """Of a head, without folded ones: its fields and its request line."""
+    few: int = field(init=False)
+    """No head of so many octets can break any of these, if it has nothing but field lines behind its request line."""
 
     def __post_init__(self) -> None:
         # Apache reads lines into a buffer of the limit plus two, one of which ends the string
@@ -44,3 +50,4 @@ class HeadLimits:
         object.__setattr__(self, "longest_field", self.field_size + 3)
         object.__setattr__(self, "plain", min(self.longest_line, self.longest_field))
         object.__setattr__(self, "most_lines", self.fields + 1 if self.fields else sys.maxsize)
+        object.__setattr__(self, "few", min(self.plain, LEAST_LINE * self.most_lines))

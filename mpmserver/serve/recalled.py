@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mpmserver.core.recall.looks import unchanged
 from mpmserver.http.framing import NO_BODY
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from mpmserver.serve.connection import Connection, Step
 
     Told = tuple[Record | "Answered", tuple[Line, ...]]
+
+
+ALL: Final = 1024
+"""So many heads that were answered by their resource are noted, to be known when they come again; then..."""
+SAMPLE: Final = 4
+"""... one of so many: who comes often will be among them."""
 
 
 class Answered(NamedTuple):
@@ -148,33 +154,40 @@ def _account(connection: Connection, kept: Told, moment: Moment) -> Outcome:
 
 
 def recalled_resource(connection: Connection, shelf: Shelf, data: bytes, moment: Moment) -> Step | Request | None:
-    """Answer a head that is not known itself, if its resource is; else the request, where there is a whole one."""
+    """Answer a head that is not known itself, if its resource is; else the request, where there is a whole one.
+
+    The head is kept if it comes again.
+    """
     limits = connection.hosts.default.head_limits
-    record = shelf.by_gist(data, limits)
-    if record is not None:
-        step = _recalled(connection, record, record.recollection.find(data), data, moment)
-        if step is not None:
-            return step
-    brief = shelf.in_brief(data, limits)
-    if brief is not None:
-        step = _in_brief(connection, brief, data, moment)
-        if step is not None:
-            shelf.recall.resource_hits += 1
-            return step
-    request = whole_head(data, limits)
-    if request is None or request.framing is not NO_BODY or request.expect_continue:
-        return request  # a body may follow, and whoever takes it off the connection is not here
-    record = shelf.resource(request)
-    if record is None:
-        return request
-    step = _recalled(connection, record, request.headers.joined, data, moment)
+    request = None
+    kept = shelf.by_gist(data, limits, moment)
+    if kept is None:
+        brief = shelf.in_brief(data, limits)
+        if brief is not None:
+            step = _in_brief(connection, *brief, data, moment)
+            if step is not None:
+                shelf.recall.resource_hits += 1
+                return step
+        request = whole_head(data, limits)
+        if request is None or request.framing is not NO_BODY or request.expect_continue:
+            return request  # a body may follow, and whoever takes it off the connection is not here
+        record = shelf.resource(request)
+        if record is None:
+            return request
+        kept = (record, record.recollection.of_head(request.headers.joined))
+    step = recalled(connection, kept, data, moment)
     if step is None:
-        return request
-    shelf.recall.add_gist(record, data)
+        return request or whole_head(data, limits)
+    recall = shelf.recall
+    recall.resource_hits = hits = recall.resource_hits + 1
+    if (hits <= ALL or not hits % SAMPLE) and recall.seen.again(hash(data)):
+        recall.add_head(kept[0], data, limits)
+    if request is not None:
+        recall.add_gist(kept[0], data, request.headers.joined)
     return step
 
 
-def _in_brief(connection: Connection, brief: Brief, data: bytes, moment: Moment) -> Step | None:
+def _in_brief(connection: Connection, brief: Brief, fields: Fields, data: bytes, moment: Moment) -> Step | None:
     """Answer a head as a brief says, and with what its file holds; None where that can't be done, and nothing has."""
     terms = brief.terms
     started = perf_counter_ns() if terms.timed else 0
@@ -198,22 +211,10 @@ def _in_brief(connection: Connection, brief: Brief, data: bytes, moment: Moment)
     moment.keep_alive = terms.keep
     if started:
         moment.micros = (perf_counter_ns() - started) // 1000
-    line, outline = data[: data.find(b"\r")], terms.outline
-    kept = (Answered(terms.vhost, line, terms.timeout), outline.lines_of(line, len(body), outline.find(data)))
+    line = data[: data.find(b"\r")]
+    kept = (Answered(terms.vhost, line, terms.timeout), terms.outline.lines_of(line, len(body), fields))
     if sent != len(payload):
         return _send_rest(connection, kept, payload[sent:], moment.copy())
     transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)
-
-
-def _recalled(connection: Connection, record: Record, fields: Fields, data: bytes, moment: Moment) -> Step | None:
-    """Answer a head of a resource; `fields` are at least those that the log shows. It is kept if it comes again."""
-    kept = (record, record.recollection.lines(fields))
-    step = recalled(connection, kept, data, moment)
-    if step is not None:
-        recall = record.shelf.recall
-        recall.resource_hits += 1
-        if recall.seen.again(hash(data)):
-            recall.add_head(kept, data)
-    return step

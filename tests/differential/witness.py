@@ -32,8 +32,8 @@ def _log(_x: Exchange) -> None:
     """Of an answer that was made anew there is nothing to tell."""
 
 
-def _port(moment: Moment) -> int:
-    return moment.peer.remote[1]
+def _port(moment: Moment) -> tuple[int]:
+    return (moment.peer.remote[1],)
 
 
 def _remember(_x: Exchange) -> list[RememberedLine]:

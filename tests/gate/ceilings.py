@@ -27,7 +27,7 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
     (3, 11): {
         "recalled": Cost(8, 295),
         "recalled, with a look at the files": Cost(8, 455),
-        "recalled by its resource": Cost(21, 680),
+        "recalled by its resource": Cost(11.5, 485),
         "recalled in brief": Cost(21, 680),
         "file": Cost(118, 3_900),
         ".htaccess at four levels": Cost(234, 7_500),

@@ -116,7 +116,7 @@ class Brief:
     def __init__(self, terms: Terms, gist: bytes, own: bytes, at: int) -> None:
         self.terms = terms
         self.gist = gist
-        """The gist of the heads that it answers."""
+        """The request line and, in a line of its own, the gist of the heads that it answers."""
         self.own = own
         """The file's signature, its name and, from `at` on, its lines of the head: in one, as each object has a head
         of 33 bytes."""

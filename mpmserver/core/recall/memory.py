@@ -24,13 +24,14 @@ from mpmserver.core.recall.freshness import Freshness, StatFreshness
 from mpmserver.core.recall.looks import unchanged
 from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.recollection import recollection
-from mpmserver.core.recall.record import Kept, Record, key_of
+from mpmserver.core.recall.record import Record, key_of
 from mpmserver.core.recall.room import Room, Tenant
 from mpmserver.core.recall.shelf import Gists, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.recall.watches import Watches
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.http.gist import sieve
+from mpmserver.http.head import whole_head
 from mpmserver.http.headers import EVERYTHING
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from mpmserver.core.recall.recollection import Recollection
     from mpmserver.core.scoreboard import ProcessSlot
     from mpmserver.core.site import Server, Site
+    from mpmserver.http.gist import Fields
+    from mpmserver.http.limits import HeadLimits
     from mpmserver.http.request import Request
 
 T = TypeVar("T")
@@ -246,7 +249,7 @@ class Recall:
         record.head = head
         record.size = RECORD_BYTES + len(record.payload) + len(head) + len(record.request_line)
         record.size += 0 if record.behind is None else record.behind.size
-        shelf.heads[head] = (record, log.lines(first.request.headers.joined))
+        shelf.heads[head] = (record, log.of_head(first.request.headers.joined))
         if EVERYTHING not in memo.asked:
             self._add_variant(shelf, record)
         return self.room.take(record)
@@ -256,8 +259,9 @@ class Recall:
     ) -> bool:
         """Make a brief, and terms where nobody has them; False where that can't be."""
         draft = draft_of(first, memo, log, head, keep)
-        family = None if draft is None else shelf.family(frozenset(memo.asked))
-        if draft is None or family is None:
+        family = None if draft is None else shelf.family((frozenset(memo.asked), log.shown, log.read))
+        gist = None if family is None else family.sieve.gist(head)
+        if draft is None or family is None or gist is None:
             return False
         terms = shelf.terms.get(draft.key)
         if terms is None or terms.stale:
@@ -268,7 +272,7 @@ class Recall:
             shelf.terms[draft.key] = terms
             self.room.size += terms.size
         terms.users += 1
-        gist = family.sieve(head)
+        gist = b"%b\n%b" % (head[: head.find(b"\r")], gist)
         before = family.briefs.get(gist)
         if before is not None:
             self._forget(before)
@@ -300,31 +304,35 @@ class Recall:
         found: T = self._shared.setdefault(value, value)
         return found
 
-    def add_head(self, kept: Kept, head: bytes) -> None:
-        """Have `head` answered by a record, byte by byte."""
-        record = kept[0]
+    def add_head(self, record: Record, head: bytes, limits: HeadLimits) -> None:
+        """Have `head` answered by a record that answers it, byte by byte."""
         if record.more_texts is not None and len(record.more_texts) >= MOST_HEADS:
             return
+        request = whole_head(head, limits)
         with self._lock:
-            if head not in record.shelf.heads and self._adds(record, head, MOST_HEADS):
-                record.shelf.heads[head] = kept
+            if request is not None and head not in record.shelf.heads and self._adds(record, head, MOST_HEADS):
+                record.shelf.heads[head] = record, record.recollection.of_head(request.headers.joined)
 
-    def add_gist(self, record: Record, head: bytes) -> None:
-        """Have all heads with the gist of `head`, which is plain and was parsed, answered by a record that answers it.
+    def add_gist(self, record: Record, head: bytes, fields: Fields) -> None:
+        """Have all heads with the gist of `head`, which was parsed, answered by a record that answers it.
 
         Only behind the second head with the same gist: where a field decides that is never the same, there is no third.
+        `fields` are the head's.
         """
-        gists, line = record.shelf.gists, head[: head.find(b"\r")]
+        gists, line, log = record.shelf.gists, head[: head.find(b"\r")], record.recollection
         known = gists.get(line)
-        if known is None or not record.decided_by <= known.deciding:
-            deciding = record.decided_by if known is None else record.decided_by | known.deciding
-            known = Gists(deciding, sieve(deciding), {})  # who asks just now has those that belong together
-        gist = known.sieve(head)
-        if not self.seen.again(hash(gist)):
+        names = record.decided_by, log.shown, log.read
+        if known is not None:
+            deciding, shown, read = known.names
+            names = names[0] | deciding, names[1] | shown, names[2] | read
+        if known is None or names != known.names:
+            known = Gists(names, sieve(*names), {})  # who asks just now has those that belong together
+        gist = known.sieve.gist(head)
+        if gist is None or not self.seen.again(hash((line, gist))):
             return
         with self._lock:
             if gist not in known.records and self._adds(record, gist, MOST_HEADS + MOST_GISTS):
-                known.records[gist] = record
+                known.records[gist] = record, log.of_gist(fields, known.sieve)
                 gists[line] = known
 
     def _adds(self, record: Record, text: bytes, most: int) -> bool:

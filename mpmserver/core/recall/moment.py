@@ -15,7 +15,7 @@ class Moment:
 
     __slots__ = (
         "aborted", "bytes_in", "bytes_out", "clf_time", "client", "http_date", "keep_alive", "micros",
-        "peer", "request_time", "second",
+        "peer", "request_time", "second", "shown",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -38,6 +38,8 @@ class Moment:
         """Whether the client was gone before it had the whole answer."""
         self.keep_alive = True
         """Whether the connection goes on."""
+        self.shown: tuple[bytes, ...] = ()
+        """What the log shows of a head's fields, each as it is, where the answer is found by its gist."""
 
     def tick(self, now: float) -> None:
         """Make it `now`, seconds since 1970."""
@@ -51,6 +53,6 @@ class Moment:
     def copy(self) -> Moment:
         """This moment for an answer that takes longer than it: the thread's own goes on to other answers."""
         other = Moment()
-        other.bytes_in, other.keep_alive = self.bytes_in, self.keep_alive
+        other.bytes_in, other.keep_alive, other.shown = self.bytes_in, self.keep_alive, self.shown
         other.tick(self.request_time)
         return other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mpmserver.core.recall.recollection import Line, Recollection
+from mpmserver.core.recall.recollection import Line, Part, Recollection, RememberedLine
 
 if TYPE_CHECKING:
     from mpmserver.http.gist import Fields
@@ -20,56 +20,49 @@ class Outline(Recollection):
     Outlines of requests that differ in nothing else are equal. Where a line tells more of one file, they aren't.
     """
 
-    __slots__ = ("_bare",)
+    __slots__ = ("_bare", "_key", "_shown")
 
     def __init__(self, one: Recollection, request_line: bytes, length: int) -> None:
         """Raises ValueError for lines of which there is no outline."""
-        self.find, self.timed = one.find, one.timed
-        line = _escaped(request_line, 2)
-        self._forms = tuple([(_outline(each[0], line, length), *each[1:]) for each in one._forms])
-        self._bare: tuple[Line, ...] | None = None
+        line = _escaped(request_line)
+        super().__init__(tuple([_outline(each, line, length) for each in one.remembered]))
+        self._key = tuple([(each.parts, each.fetch, each.write) for each in self.remembered])
+        self._shown = self.shown
+        self._bare = self.of_head({})
         """The lines, with marks, of a request without any of the fields that they show."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Outline) and self._forms == other._forms
+        return isinstance(other, Outline) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(self._forms)
+        return hash(self._key)
 
     def lines_of(self, request_line: bytes, length: int, fields: Fields) -> tuple[Line, ...]:
         """The lines of a request with these fields."""
         lines: tuple[Line, ...] = ()
-        count = b"%d" % length
-        if not fields:
-            line = _escaped(request_line, 1) if b"%" in request_line else request_line
-            for form, fetch, write in self._bare or self._make_bare():
-                lines += ((form.replace(_LINE, line).replace(_COUNT, count), fetch, write),)
-            return lines
-        line = _escaped(request_line, 2)
-        for form, parts, fetch, write in self._forms:
-            octets: tuple[bytes, ...] = ()
-            for name, text in parts:
-                octets += (text(fields.get(name)),)
-            lines += ((form.replace(_LINE, line).replace(_COUNT, count) % octets, fetch, write),)
+        count, line = b"%d" % length, _escaped(request_line)
+        for template, fetch, write in self._bare if self._shown.isdisjoint(fields) else self.of_head(fields):
+            lines += ((template.replace(_LINE, line).replace(_COUNT, count), fetch, write),)
         return lines
 
-    def _make_bare(self) -> tuple[Line, ...]:
-        self._bare = self.lines({})
-        return self._bare
 
-
-def _outline(form: bytes, line: bytes, length: int) -> bytes:
-    """A line's form with marks, from which the same form can be made again."""
-    if _LINE in form or _COUNT in form:
-        raise ValueError("a log with octets of ours")
-    form = form.replace(line, _LINE)
+def _outline(one: RememberedLine, line: bytes, length: int) -> RememberedLine:
+    """A line with marks, from which the same line can be made again."""
+    parts: list[Part] = []
+    for part in one.parts:
+        if isinstance(part, bytes) and (_LINE in part or _COUNT in part):
+            raise ValueError("a log with octets of ours")
+        parts.append(part.replace(line, _LINE) if isinstance(part, bytes) else part)
     for end in (b" ", b"\n"):
-        before, found, behind = form.rpartition(b" %d%b" % (length, end))
-        if found:
-            return b"%b %b%b%b" % (before, _COUNT, end, behind)
-    return form
+        for at in range(len(parts) - 1, -1, -1):
+            part = parts[at]
+            before, found, behind = part.rpartition(b" %d%b" % (length, end)) if isinstance(part, bytes) else (b"",) * 3
+            if found:
+                parts[at] = b"%b %b%b%b" % (before, _COUNT, end, behind)
+                return RememberedLine(tuple(parts), one.fetch, one.write, timed=one.timed)
+    return RememberedLine(tuple(parts), one.fetch, one.write, timed=one.timed)
 
 
-def _escaped(request_line: bytes, times: int) -> bytes:
-    """As it stands in what will be filled in so many times."""
-    return request_line.replace(b"%", b"%" * 2**times)
+def _escaped(request_line: bytes) -> bytes:
+    """As it stands in a template."""
+    return request_line.replace(b"%", b"%%") if b"%" in request_line else request_line

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mpmserver.core.recall.record import Kept, Record, key_of
-from mpmserver.http.gist import sieve, within
+from mpmserver.http.gist import ABSENT, sieve, within
 
 if TYPE_CHECKING:
     from mpmserver.core.recall.brief import Brief, Key, Terms
     from mpmserver.core.recall.ground import Ground
     from mpmserver.core.recall.memory import Recall
     from mpmserver.core.recall.moment import Moment
+    from mpmserver.http.gist import Fields, Sieve
     from mpmserver.http.limits import HeadLimits
     from mpmserver.http.request import Request
 
@@ -20,23 +20,28 @@ MOST_FAMILIES: Final = 4
 """By so many sieves a head is looked for in vain at most."""
 
 
+Names = tuple[frozenset[str], frozenset[str], frozenset[str]]
+"""Request fields: those that decide, those that log lines show, and those of these that are not shown as they are."""
+
+
 class Gists(NamedTuple):
     """What is known of plain heads with one request line."""
 
-    deciding: frozenset[str]
-    """All request fields that a hook has asked for in any of them, so those of `records` and perhaps more."""
-    sieve: Callable[[bytes], bytes]
+    names: Names
+    """Of all that `records` has, or has had."""
+    sieve: Sieve
     """What gives the gist of a head for which those fields decide."""
-    records: dict[bytes, Record]
-    """By gist, what answers such a head."""
+    records: dict[bytes, Kept]
+    """By gist, what answers such a head, with the log lines of one that shows all fields as they are."""
 
 
 class Family(NamedTuple):
     """Answers in brief for which no other fields decide than these; as `Gists`, of whatever request line."""
 
-    deciding: frozenset[str]
-    sieve: Callable[[bytes], bytes]
+    names: Names
+    sieve: Sieve
     briefs: dict[bytes, Brief]
+    """By request line and gist."""
 
 
 class Shelf:
@@ -61,24 +66,38 @@ class Shelf:
         """How many there are."""
         return sum([len(family.briefs) for family in self.families])
 
-    def by_gist(self, head: bytes, limits: HeadLimits) -> Record | None:
+    def by_gist(self, head: bytes, limits: HeadLimits, moment: Moment) -> Kept | None:
         """Level 2: what answers a head, where one with its gist has been parsed; it may have to be looked at."""
-        known = self.gists.get(head[: head.find(b"\r")])
+        line, _, fields = head.partition(b"\r\n")
+        known = self.gists.get(line)
         if known is None:
             return None
-        record = known.records.get(known.sieve(head))
-        return record if record is not None and within(limits, head) else None
+        _, (match, _, deciding, shown), by_gist = known
+        found = match(fields)
+        if found is None:
+            return None
+        groups = found.groups(ABSENT)
+        kept = by_gist.get(b"\n".join(groups[deciding]))
+        if kept is None or (len(head) > limits.few and not within(limits, head)):
+            return None
+        if groups[-1]:
+            moment.shown = groups[shown]
+            return kept
+        record = kept[0]
+        return record, record.recollection.of_head(known.sieve.fields(groups))
 
-    def in_brief(self, head: bytes, limits: HeadLimits) -> Brief | None:
-        """What answers a head in brief; it may have to be looked at. Most heads of programs are their own gists."""
-        for _, gist_of, briefs in self.families:
-            brief = briefs.get(head)
-            if brief is None:
-                brief = briefs.get(gist_of(head))
-                if brief is not None and not within(limits, head):
-                    return None
+    def in_brief(self, head: bytes, limits: HeadLimits) -> tuple[Brief, Fields] | None:
+        """What answers a head in brief, with the fields that its log lines show; it may have to be looked at."""
+        line, _, fields = head.partition(b"\r\n")
+        for (_, shown, _), known, briefs in self.families:
+            found = known.match(fields)
+            if found is None:
+                continue
+            groups = found.groups(ABSENT)
+            brief = briefs.get(b"\n".join((line, *groups[known.deciding])))
             if brief is not None:
-                return brief
+                none = groups[-1] and groups[known.shown].count(ABSENT) == len(shown)  # of those that are shown
+                return (brief, {} if none else known.fields(groups)) if within(limits, head) else None
         return None
 
     def resource(self, request: Request) -> Record | None:
@@ -97,13 +116,13 @@ class Shelf:
         ground.date(moment)
         return True
 
-    def family(self, deciding: frozenset[str]) -> Family | None:
+    def family(self, names: Names) -> Family | None:
         """Where a brief belongs for which these fields decide; None where it would be one family more than are had."""
         for family in self.families:
-            if deciding <= family.deciding:
+            if all(few <= many for few, many in zip(names, family.names, strict=True)):
                 return family
         if len(self.families) >= MOST_FAMILIES:
             return None
-        made = Family(deciding, sieve(deciding), {})
+        made = Family(names, sieve(*names), {})
         self.families = (*self.families, made)
         return made

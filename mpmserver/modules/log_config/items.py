@@ -44,6 +44,8 @@ class OfField(NamedTuple):
     name: str
     text: Callable[[str | None], str]
     """For the field's value; None where it is not there."""
+    as_is: bool = False
+    """Whether that is the value itself, where nothing in it has to be escaped."""
 
 
 class Unknown:
@@ -156,12 +158,13 @@ def _one_of(items: Mapping[str, Item], ignore_case: bool = False) -> Maker:
 # What was asked for
 
 
-def _of_field(name: str, text: Callable[[str | None], str]) -> Item:
-    return Item(lambda x: text(x.headers_in.get(name)), OfField(name, text))
+def _of_field(name: str, text: Callable[[str | None], str], as_is: bool = False) -> Item:
+    key = name.lower()
+    return Item(lambda x: text(x.headers_in.joined.get(key)), OfField(name, text, as_is))
 
 
 def _header_in(name: str) -> Item:
-    return _of_field(name, _given)
+    return _of_field(name, _given, as_is=True)
 
 
 def _cookie(name: str) -> Item:

@@ -70,15 +70,17 @@ def _parts(pieces: Sequence[bytes | Live | OfField]) -> tuple[Part, ...]:
 def _field_part(piece: OfField) -> FieldPart:
     text = piece.text
     return FieldPart(
-        piece.name.lower(), lambda value: text(value).encode("utf-8", "surrogateescape").replace(b"%", b"%%")
+        piece.name.lower(),
+        lambda value: _octets(text(value)),
+        piece.as_is,
     )
 
 
 @lru_cache(maxsize=KEPT)
 def _fetcher(places: tuple[Live, ...]) -> Fetch:
-    """What fetches the values of all places at once: by a single call where all are attributes of the moment."""
+    """What fetches the values of all places at once: by a single call where all of several are attributes."""
     attributes = [place.attribute for place in places if place.attribute is not None]
-    if places and len(attributes) == len(places):
+    if len(attributes) == len(places) > 1:
         return attrgetter(*attributes)
     values = [place.value for place in places]
     return lambda moment: tuple([value(moment) for value in values])

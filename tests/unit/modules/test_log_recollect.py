@@ -13,6 +13,7 @@ from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.moment import Moment
 from mpmserver.core.recall.recollection import FieldPart, Recollection, RememberedLine, recollection
 from mpmserver.core.world import World
+from mpmserver.http.gist import ABSENT, sieve
 from mpmserver.http.head import parse_head
 from mpmserver.http.headers import Headers
 from mpmserver.http.limits import HeadLimits
@@ -73,7 +74,19 @@ def moment_of(x: Exchange) -> Moment:
 
 def write(found: Recollection, moment: Moment, headers: Headers) -> None:
     """Write the lines, as a hit does."""
-    for template, fetch, write_line in found.lines(headers.joined):
+    for template, fetch, write_line in found.of_head(headers.joined):
+        write_line(template % fetch(moment))
+
+
+def by_gist(found: Recollection, moment: Moment, earlier: Headers, head: bytes) -> None:
+    """The same for a head that is known by its gist; `earlier` are the fields of another one with the same."""
+    known = sieve(frozenset({"range"}), found.shown, found.read)
+    plain = known.match(head.partition(b"\r\n")[2])
+    assert plain is not None
+    groups = plain.groups(ABSENT)
+    moment.shown = groups[known.shown]
+    usual = found.of_gist(earlier.joined, known)
+    for template, fetch, write_line in usual if groups[-1] else found.of_head(known.fields(groups)):
         write_line(template % fetch(moment))
 
 
@@ -113,6 +126,32 @@ def test_the_same_line_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fo
     assert second == first
 
 
+@pytest.mark.parametrize(
+    "form", ["%{User-Agent}i", "%h %{Referer}i", "%{User-Agent}i %h", "%%%{Referer}i%D%h%{User-Agent}i"]
+)
+def test_places_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    made, kept, x = answered(tmp_path, monkeypatch, f'CustomLog logs/x "{form}"\n')
+    found = recollection(x)
+    assert found is not None
+    watched = Watched(monkeypatch)
+    other = OTHER.replace(b"\\", b"%20")
+    exchange(made, other)
+    by_gist(found, moment_of(watched.seen[-1]), x.request.headers, other)
+    _first, expected, again = lines(kept)
+    assert expected == again
+
+
+def test_values_that_decide_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _made, kept, x = answered(tmp_path, monkeypatch, 'CustomLog logs/x "%% %{Host}i%{Range}i|%{User-Agent}i %h"\n')
+    found = recollection(x)
+    assert found is not None
+    for agent in (b'ag%s"ent', b"plain", b"", b"\xe4 "):
+        by_gist(found, moment_of(x), x.request.headers, HEAD.replace(b'ag%s"ent', agent))
+    assert lines(kept) == [
+        f"% memory.example-|{agent} 127.0.0.1\n" for agent in ('ag%s\\"ent', 'ag%s\\"ent', "plain", "", "\\xe4")
+    ]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_another_head_of_the_same_resource(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     made, kept, x = answered(tmp_path, monkeypatch, f'CustomLog logs/x "{form}"\n')
@@ -122,8 +161,9 @@ def test_another_head_of_the_same_resource(tmp_path: Path, monkeypatch: pytest.M
     exchange(made, OTHER)
     moment = moment_of(watched.seen[-1])
     write(found, moment, fields(OTHER))
-    _first, expected, again = lines(kept)
-    assert again == expected
+    by_gist(found, moment, x.request.headers, OTHER)
+    _first, expected, again, once_more = lines(kept)
+    assert expected == again == once_more
 
 
 def test_what_differs_is_told_by_the_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,8 +279,8 @@ def test_several_hooks_write_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyP
     written: list[bytes] = []
 
     def hook(name: bytes) -> Hook:
-        parts = (name, FieldPart("x", lambda value: (value or "-").encode()), b" at %d")
-        line = RememberedLine(parts, lambda moment: moment.second, written.append, timed=name == b"b ")
+        parts = (name, FieldPart("x", str.encode), b" at %d")
+        line = RememberedLine(parts, lambda moment: (moment.second,), written.append, timed=name == b"b ")
         return Hook(LOG.phase, lambda x: None, remember=lambda x: [line])
 
     class Plan:
