@@ -39,10 +39,12 @@ class Effect(enum.Enum):
     NOTED = enum.auto()
     """It matched and substitutes nothing."""
     SUBSTITUTED = enum.auto()
+    SENT_AWAY = enum.auto()
+    """Substituted by an absolute URL, behind which nothing else is asked."""
     REFUSED = enum.auto()
 
 
-NO_MATCH, NOTED, SUBSTITUTED, REFUSED = Effect
+NO_MATCH, NOTED, SUBSTITUTED, SENT_AWAY, REFUSED = Effect
 """By names of their own, for looking up an enumeration's member takes longer than most of what is done with it."""
 
 
@@ -55,6 +57,9 @@ def apply_plain_rule(run: Run, rule: Rule) -> Effect:
         _note_status(run, rule)
         return NOTED
     text, from_outside = output.expand_watching(run)
+    if rule.sends_away and not run.tracing and "?" not in text:
+        run.x.filename, run.x.status, run.target = text, rule.status, rule.scheme
+        return SENT_AWAY
     if (from_outside or run.tracing) and _is_unsafe(run, rule, text, from_outside):
         return REFUSED
     _settle(run, rule, text)
@@ -130,12 +135,12 @@ def _next(run: Run, conditions: Conditions, index: int, held: bool) -> int:
     """Which condition is to be asked behind one that held or didn't: -1 for none, as they don't all hold."""
     flags = conditions[index].flags
     if not held:
-        run.vary_now.clear()
+        run.vary_now = ()
         return index + 1 if flags & ConditionFlag.OR_NEXT else -1
     if run.vary_now:
         if not flags & ConditionFlag.NO_VARY:
             run.vary += run.vary_now
-        run.vary_now.clear()
+        run.vary_now = ()
     while index < len(conditions) and conditions[index].flags & ConditionFlag.OR_NEXT:
         index += 1
     return index + 1

@@ -94,7 +94,7 @@ def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
             run.trace(1, f"pass through {x.filename}")
         x.filename = run.given_filename
         return None
-    target = end_if_settled(run, outcome, _NUMBERS)
+    target = run.target or end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
         if settings.base is not None:
             _replace_base(run, settings, settings.base, target)

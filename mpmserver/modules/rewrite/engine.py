@@ -17,6 +17,7 @@ from mpmserver.modules.rewrite.application import (
     NO_MATCH,
     NOTED,
     REFUSED,
+    SENT_AWAY,
     SUBSTITUTED,
     Effect,
     apply_plain_rule,
@@ -68,7 +69,7 @@ def apply_rules(run: Run, rule_set: RuleSet) -> Outcome | None:
             return run.changed
         run.condition_match = None
         if run.vary or run.vary_now:
-            run.vary, run.vary_now = [], []
+            run.vary = run.vary_now = ()
         if not rule.is_plain:
             return None
         outcome = _go_on(run, rule_set.rules, rule, apply_plain_rule(run, rule))
@@ -143,6 +144,9 @@ def _go_on(run: Run, rules: list[Rule], rule: Rule, effect: Effect) -> Outcome |
         return _too_long(x, rule)
     if run.vary:
         x.headers_out.merge("Vary", ", ".join(run.vary))
+    if effect is SENT_AWAY:
+        run.changed = CHANGED
+        return CHANGED
     if effect is REFUSED or flags & Flag.STATUS:
         return STATUS
     if effect is SUBSTITUTED:

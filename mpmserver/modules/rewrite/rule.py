@@ -55,6 +55,8 @@ class Rule:
     """Whether something in it has to be waited for, if its maps are of such a kind."""
     is_plain: bool = field(init=False)
     """Whether nothing in it has to be waited for, and it does no more."""
+    sends_away: bool = field(init=False)
+    """Whether it is plain, the last one where it matches, and sends the client to an absolute URL as it stands."""
     is_pure: bool = field(init=False)
     """Whether, apart from maps, its outcome depends on nothing but the request's head and the files it leads to."""
     maps: frozenset[str] = field(init=False)
@@ -81,6 +83,10 @@ class Rule:
                 self._uses(condition.text)
         self.is_async = self.waits or bool(self.maps)
         self.is_plain = not self.is_async and not self.does_more
+        self.sends_away = (
+            self.is_plain and self.scheme is not None and self.scheme.has_query and flags & _AWAY == _AWAY
+            and not flags & ~_AWAY & ~_OF_NO_CONCERN and not self.skip
+        )  # fmt: skip
         self.all_conditions = not self.is_async and not any(each.flags & _JOINED for each in self.conditions)
 
     def _uses(self, text: Template) -> None:
@@ -96,6 +102,10 @@ class Rule:
 
 
 _JOINED = ConditionFlag.OR_NEXT | ConditionFlag.NO_VARY
+_AWAY = Flag.FORCE_REDIRECT | Flag.LAST
+_OF_NO_CONCERN = (
+    Flag.NO_CASE | Flag.NOT_MATCH | Flag.ESCAPE_BACKREFERENCES | Flag.ESCAPE_CONTROLS | Flag.ESCAPE_NO_PLUS
+)  # fmt: skip
 _OF_MAIN_REQUESTS = Flag.IGNORE_ON_SUBREQUEST | Flag.FORCE_REDIRECT
 
 

@@ -109,7 +109,7 @@ def _finish(run: Run, outcome: Outcome) -> Handled | None:
         if run.tracing:
             run.trace(1, f"pass through {x.filename}")
         return None
-    target = end_if_settled(run, outcome, _NUMBERS)
+    target = run.target or end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
         redirect(run, outcome, target, run.given_query)
     result = x.filename or ""

@@ -17,6 +17,7 @@ PROXY = "proxy:"
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
     from mpmserver.modules.rewrite.rule import Rule
+    from mpmserver.modules.rewrite.uris import Absolute
 
 
 class Outcome(enum.Enum):
@@ -38,7 +39,7 @@ class Run:
 
     __slots__ = (
         "changed", "condition_match", "directory", "given_filename", "given_query", "index", "is_proxy",
-        "last_substitution", "rounds", "rule_match", "subject", "tracing", "uri", "vary", "vary_now", "x",
+        "last_substitution", "rounds", "rule_match", "subject", "target", "tracing", "uri", "vary", "vary_now", "x",
     )  # fmt: skip
 
     def __init__(self, x: Exchange, directory: str | None, told: bool = False) -> None:
@@ -58,9 +59,9 @@ class Run:
         """The match of the rule's pattern: $0 to $9."""
         self.condition_match: Any = None
         """That of the last condition that matched: %0 to %9."""
-        self.vary: list[str] = []
+        self.vary: tuple[str, ...] = ()
         """Names of fields that the conditions of this rule depended on."""
-        self.vary_now: list[str] = []
+        self.vary_now: tuple[str, ...] = ()
         """Those of the condition being tested."""
         self.last_substitution: Rule | None = None
         self.tracing = told
@@ -69,6 +70,8 @@ class Run:
         self.rounds = 1
         self.changed: Outcome = NOTHING
         """What the rules did so far."""
+        self.target: Absolute | None = None
+        """What kind of URL the client is sent to, where a rule has said that and nothing else is left to be asked."""
 
     def prepare_uri(self) -> None:
         """Say what patterns are matched with: the path, or the file name (with what stands behind it) below a place."""

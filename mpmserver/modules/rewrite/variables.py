@@ -28,6 +28,7 @@ from mpmserver.core.names import (
 )
 from mpmserver.core.settings import CoreDir, CoreServer
 from mpmserver.core.subrequest import lookup_file, lookup_uri
+from mpmserver.http.headers import Headers
 from mpmserver.http.text import path_octets, path_text
 from mpmserver.modules.rewrite.settings import RewriteDir
 from mpmserver.modules.rewrite.state import Run
@@ -110,14 +111,16 @@ def _below(run: Run, base: str | None) -> str:
 @lru_cache(maxsize=256)
 def _header(name: str) -> Read:
     """A field of the request; that it was looked at is noted for Vary, but never Host (RFC 9110 12.5.5)."""
-    varies = name.lower() != "host"
+    key, named = name.lower(), (name,)
+    varies = key != "host"
 
     def read(run: Run) -> str:
-        value = run.subject.headers_in.get(name)
+        fields = run.subject.headers_in
+        value = fields.joined.get(key) if type(fields) is Headers and fields.asked is None else fields.get(name)
         if value is None:
             return ""
         if varies:
-            run.vary_now.append(name)
+            run.vary_now += named
         return value if value.isascii() else path_text(value)
 
     return read

@@ -66,6 +66,32 @@ def test_redirects(tmp_path: Path, rule: str, target: str, status: int, location
     assert (answer.status, answer.headers.get("Location")) == (status, location)
 
 
+@pytest.mark.parametrize(
+    ("flags", "sends_away"),
+    [
+        ("R,L", True), ("R=301,L,NC", True), ("R=303,L,B", True), ("R", False), ("L", False), ("R,L,NE", False),
+        ("R,L,QSA", False), ("R,L,E=a:b", False), ("R=404,L", False), ("R,L,C", False), ("R,END", False), ("P,L", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("in_directory", [False, True])
+def test_a_rule_that_sends_away_does_as_others_do(
+    tmp_path: Path, flags: str, sends_away: bool, in_directory: bool
+) -> None:
+    """One that ends all by an absolute URL is done with at once; with a trace it goes step by step, to the same end."""
+    rule = f"RewriteCond %{{HTTP:X}} ^(.)\nRewriteRule x/(.*)$ http://o.test/y/$1/%1 [{flags}]"
+    section = f"<Directory {tmp_path}/htdocs>\nOptions FollowSymLinks\nRewriteEngine On\n{rule}\n</Directory>"
+    seen = []
+    for level in ("warn", "rewrite:trace1"):
+        place = tmp_path / level
+        place.mkdir()
+        kit = site(place, f"LogLevel {level}\n{section.replace(str(tmp_path), str(place)) if in_directory else rule}")
+        rules = kit.site.main[RewriteServer].rule_set.rules
+        assert in_directory or [each.sends_away for each in rules] == [sends_away]
+        answers = [kit.get(target, headers=[("X", "h")]) for target in ("/x/a%20b?q=1", "/x/", "/x/a%3fb")]
+        seen.append([(answer.status, answer.headers.get("Location")) for answer in answers])
+    assert seen[0] == seen[1]
+
+
 def test_flow(tmp_path: Path) -> None:
     kit = site(tmp_path, """
 RewriteRule ^/skip - [S=1]
