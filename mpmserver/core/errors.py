@@ -83,7 +83,8 @@ def recursive(x: Exchange, failed: Exchange, error: HTTPError) -> Exchange:
 def send_page(x: Exchange, status: int, also: int | None = None) -> None:
     """Make the response to an error: the text of its ErrorDocument, where that is one, else the canned page."""
     location = x.headers_out.joined.get("location", x.err_headers_out.joined.get("location"))
-    x.filters = []
+    if x.filters:
+        x.filters = []
     for step in x.plan.insert_error_filters:
         step.function(x)
     if status in NO_BODY:
@@ -110,7 +111,8 @@ def _body(x: Exchange, status: int, also: int | None) -> bytes:
 
     A text is made anew, for what it says of the answer (REQUEST_STATUS) is only known by now.
     """
-    document = _document(x, status) if status in x.settings.core.error_documents else None
+    documents = x.settings.core.error_documents
+    document = _document(x, status) if documents and status in documents else None
     if x.request.method == "HEAD":
         return b""
     if document is not None and document.startswith('"'):

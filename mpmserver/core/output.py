@@ -11,19 +11,21 @@ from __future__ import annotations
 import re
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.core.body import EMPTY, Content, Response
 from mpmserver.core.errors import send_page
 from mpmserver.core.pipeline import crashed, fail, without_length
 from mpmserver.core.ranges import apply_ranges
 from mpmserver.core.settings import Level
+from mpmserver.core.steps import Waiting, then, waited
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_text
 
 if TYPE_CHECKING:
+    from mpmserver.core.body import Filter
     from mpmserver.core.exchange import Exchange
-    from mpmserver.http.headers import Headers
 
 _KNOWN: Final = {
     "accept-ranges", "access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods",
@@ -43,32 +45,42 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ORDER: Final = attrgetter("order")
 
 
-async def deliverable(x: Exchange) -> Exchange:
-    """Return the Exchange whose response is ready to be sent: `x`, or that of the error that came up."""
-    error = (await _filtered(x) if x.filters else None) or _finished(x)
-    if error is None:
-        return x
-    failed = await _failed(x, error)
-    error = (await _filtered(failed) if failed.filters else None) or _finished(failed)
-    if error is not None:
-        _bare(failed)
-    return failed
+def deliverable(x: Exchange) -> Exchange | Waiting:
+    """The Exchange whose response is ready to be sent, `x` or that of the error that came up; or a coroutine of it."""
+    error = _filtered(x) if x.filters else None
+    return _finish(x, error) if type(error) is not CoroutineType else then(error, partial(_finish, x))
 
 
-async def _filtered(x: Exchange) -> HTTPError | None:
+def _finish(x: Exchange, error: Any) -> Exchange | Waiting:
+    """Go on with `deliverable` behind the filters, and the `error` that there was in one."""
+    error = error or _finished(x)
+    return x if error is None else _failed(x, error)
+
+
+def _filtered(x: Exchange) -> HTTPError | Waiting | None:
     """Pass the response through the request's filters; returns what has gone wrong."""
-    response = x.response
-    assert response is not None
+    assert x.response is not None
+    filters = sorted(x.filters, key=_ORDER)
     try:
-        for each in sorted(x.filters, key=_ORDER):
-            response = each.apply(x, response)
+        for index, each in enumerate(filters):
+            response = each.apply(x, x.response)
             if each.is_async:
-                response = await response
+                return _filtered_waiting(x, filters[index:], response)
             x.response = response
-    except HTTPError as error:
-        return error
-    except Exception:  # noqa: BLE001 - a bug in a filter costs its request and nothing else
-        return crashed(x)
+    except Exception as error:  # noqa: BLE001 - a bug in a filter costs its request and nothing else
+        return error if isinstance(error, HTTPError) else crashed(x)
+    return None
+
+
+async def _filtered_waiting(x: Exchange, filters: list[Filter], begun: Any) -> HTTPError | None:
+    """Go on with `_filtered`, from the first of these filters on: it has `begun` already."""
+    try:
+        for each in filters:
+            response = each.apply(x, x.response) if begun is None else begun  # type: ignore[arg-type]
+            begun = None
+            x.response = await response if each.is_async else response
+    except Exception as error:  # noqa: BLE001 - a bug in a filter costs its request and nothing else
+        return error if isinstance(error, HTTPError) else crashed(x)
     return None
 
 
@@ -80,7 +92,11 @@ def _finished(x: Exchange) -> HTTPError | None:
         if response.status == 200 and x.main is None and "Range" in x.headers_in:
             response = x.response = apply_ranges(x, response)
         x.status = response.status
-        if not (_is_plain(x.headers_out) and _is_plain(x.err_headers_out) and (x.content_type or "").isprintable()):
+        others = x.err_headers_out.joined
+        if not (
+            _is_plain(x.headers_out.joined) and (not others or _is_plain(others))
+            and (x.content_type or "").isprintable()
+        ):  # fmt: skip
             _check_fields(x)
     except HTTPError as error:
         return error
@@ -89,10 +105,9 @@ def _finished(x: Exchange) -> HTTPError | None:
     return None
 
 
-def _is_plain(fields: Headers) -> bool:
+def _is_plain(fields: dict[str, str]) -> bool:
     """Whether the names of fields are known, and their values printable: then there is nothing else to look for."""
-    values = fields.joined
-    return not values or (_KNOWN.issuperset(values) and "".join(values.values()).isprintable())
+    return _KNOWN.issuperset(fields) and "".join(fields.values()).isprintable()
 
 
 def _check_fields(x: Exchange) -> None:
@@ -143,10 +158,13 @@ async def _failed(x: Exchange, error: HTTPError) -> Exchange:
     x.headers_out.clear()
     x.err_headers_out.clear()
     first = x.status
-    failed = await fail(x, error)
+    failed: Exchange = await waited(fail(x, error))
     if failed is x and first >= 300:
         send_page(x, x.status, also=first)
     without_length(failed)
+    again = (await waited(_filtered(failed)) if failed.filters else None) or _finished(failed)
+    if again is not None:
+        _bare(failed)
     return failed
 
 

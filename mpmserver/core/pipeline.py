@@ -2,7 +2,8 @@
 
 `answer(x)` runs the phases of Apache's request processing, follows internal redirects, turns errors into error
 documents or pages, and returns the Exchange whose `response` is to be sent (the last of the chain; LOG runs for the
-first). It raises nothing that a client could cause; waits pass through it to the driver.
+first). It raises nothing that a client could cause. Where something has to wait it, and each of its steps, gives a
+coroutine instead (`steps.py`), whose waits are for the driver.
 
 The phases, in order: POST_READ (main requests only), the URI is normalized and unescaped, <Location>s are
 matched, TRANSLATE, MAP_TO_STORAGE (the walks), HEADER_PARSER, ACCESS, AUTHN and AUTHZ, TYPE, FIXUP,
@@ -13,24 +14,27 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from mpmserver.core import errors
+from mpmserver.core.authorize import authorize, is_authorized
 from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeasured
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.ifwalk import if_walk, if_walk_escaped
-from mpmserver.core.module import HANDLED, Handled, InternalRedirect
-from mpmserver.core.plan import Steps
+from mpmserver.core.module import HANDLED, InternalRedirect
+from mpmserver.core.plan import Step, Steps
 from mpmserver.core.redirect import KeptType, redirected
 from mpmserver.core.settings import Level
+from mpmserver.core.steps import Waiting, run, run_all, run_first, then, waited
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.uri import decode_path, normalize_path, refused_path
 
 Outcome = Response | InternalRedirect | None
 
 
-async def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None) -> Exchange:
+def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None) -> Exchange | Waiting:
     """Process a main request; returns the Exchange that holds the response.
 
     `show` is called with it when POST_READ has found out who its client is.
@@ -38,70 +42,127 @@ async def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None)
     if x.memo is not None and x.plan.impure is not None:
         x.memo.refuse(x.plan.impure)
     try:
-        outcome = await run_all(x.plan.post_read, x) if x.plan.post_read else None
-    except HTTPError as error:
-        return await fail(x, error)
-    except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
-        return await fail(x, crashed(x))
+        outcome = run(x.plan.post_read, x, HANDLED) if x.plan.post_read else None
+        if type(outcome) is CoroutineType:
+            return _answer_waiting(x, show, outcome)
+    except Exception as error:  # noqa: BLE001 (whatever it was: logged, and a 500)
+        return _fallen(x, error)
     show(x)
-    return await follow(x, outcome)
+    return follow(x, outcome)
 
 
-async def follow(x: Exchange, outcome: Outcome = None) -> Exchange:
+async def _answer_waiting(x: Exchange, show: Callable[[Exchange], None], begun: Waiting) -> Exchange:
+    """Go on with `answer` when POST_READ has waited."""
+    try:
+        outcome = await begun
+    except Exception as error:  # noqa: BLE001 (whatever it was: logged, and a 500)
+        answered = _fallen(x, error)
+    else:
+        show(x)
+        answered = follow(x, outcome)
+    return await answered if type(answered) is CoroutineType else answered  # type: ignore[return-value]
+
+
+def follow(x: Exchange, outcome: Outcome = None) -> Exchange | Waiting:
     """Run the phases of `x` (unless POST_READ had an answer) and of whatever it is redirected to."""
     quick = True
     while True:
         try:
-            if outcome is None:
-                outcome = await phases(x, quick) or await handle(x)
-            if isinstance(outcome, Response):
-                return _answered(x, outcome)
-            quick = outcome.quick
-            x = redirected(x, outcome.uri, content_type=outcome.content_type)
+            said: Any = outcome or phases(x, quick) or handle(x)
+            if type(said) is Response:
+                return _answered(x, said)
+            if type(said) is CoroutineType:
+                return _follow_waiting(x, said)
+            quick = said.quick
+            x = redirected(x, said.uri, content_type=said.content_type)
             outcome = None
         except HTTPError as error:
-            return await fail(x, error)
-        except ClientGone:
-            raise
-        except Exception:  # noqa: BLE001 (whatever it was: logged, and a 500)
-            return await fail(x, crashed(x))
+            return fail(x, error)
+        except Exception as error:  # noqa: BLE001 (whatever it was: logged, and a 500)
+            return _fallen(x, error)
 
 
-async def phases(x: Exchange, quick: bool = False) -> Outcome:
+async def _follow_waiting(x: Exchange, begun: Waiting) -> Exchange:
+    """Go on with `follow` when what its phases or its handler have begun is there."""
+    try:
+        outcome: Any = await begun or handle(x)
+        if type(outcome) is CoroutineType:
+            outcome = await outcome
+    except Exception as error:  # noqa: BLE001 (whatever it was: logged, and a 500)
+        answered = _fallen(x, error)
+    else:
+        answered = follow(x, outcome)
+    return await answered if type(answered) is CoroutineType else answered  # type: ignore[return-value]
+
+
+def _fallen(x: Exchange, error: Exception) -> Exchange | Waiting:
+    """Answer what a phase has raised: an error for the client, or a bug."""
+    if isinstance(error, ClientGone):
+        raise error
+    return fail(x, error if isinstance(error, HTTPError) else crashed(x))
+
+
+def phases(x: Exchange, quick: bool = False) -> Outcome | Waiting:
     """Everything up to FIXUP: also what a subrequest runs. An internal redirect is read anew, as in Apache.
 
     `quick`: a quick handler may answer; where a handler has redirected, or nothing will be sent, it may not.
     """
-    server = x.server
+    if not x.plan.begins_plainly or (x.prev is not None and x.plan.post_read):
+        return _phases_waiting(x, quick)
+    path = x.uri
+    if "%" in path or "//" in path or "/." in path or path[:1] != "/" or not path.isascii():
+        split_uri(x)
+    return _from_translation(x)
+
+
+async def _phases_waiting(x: Exchange, quick: bool) -> Outcome:
+    """As `phases`, where somebody may have to wait before the path is translated."""
     if x.plan.quick or x.prev is not None:
         outcome = await _before_all(x, quick)
         if outcome is not None:
             return outcome
+    server = x.server
     is_plain = _is_plain(x.uri)
     if server.has_early_ifs or server.has_pre_translate or (server.locations and not is_plain):
         await _walk_escaped(x)
     if not is_plain:
         split_uri(x)
-    resolver = x.world.resolver
     if server.locations or x.settings is not server.defaults:
-        resolver.before_translation(x)
+        x.world.resolver.before_translation(x)
     if x.settings.ifs:
         await if_walk(x)
+    said = _from_translation(x)
+    return await said if type(said) is CoroutineType else said  # type: ignore[return-value]
+
+
+def _from_translation(x: Exchange) -> Outcome | Waiting:
+    """TRANSLATE, the walks, and the phases behind them."""
     outcome = run(x.plan.translate, x)
-    if type(outcome) is CoroutineType:
-        outcome = await outcome
-    if outcome is not None and outcome is not HANDLED:
-        return outcome  # type: ignore[no-any-return]
-    outcome = run(server.defaults.plan.map_to_storage, x)
-    if type(outcome) is CoroutineType:
-        outcome = await outcome
+    if outcome is None or outcome is HANDLED:
+        return _from_storage(x, None)
+    return then(outcome, partial(_from_storage, x)) if type(outcome) is CoroutineType else outcome
+
+
+def _from_storage(x: Exchange, translated: Any) -> Outcome | Waiting:
+    """MAP_TO_STORAGE, unless TRANSLATE has answered; then what comes behind."""
+    if translated is not None and translated is not HANDLED:
+        return translated  # type: ignore[no-any-return]
+    outcome = run(x.server.defaults.plan.map_to_storage, x)
+    if outcome is not None:
+        return then(outcome, partial(_mapped, x)) if type(outcome) is CoroutineType else _mapped(x, outcome)
+    x.world.resolver.map_to_storage(x)
+    return after_walk(x, located=True)
+
+
+def _mapped(x: Exchange, outcome: Any) -> Outcome | Waiting:
+    """What comes behind MAP_TO_STORAGE where a hook had something to say, or has waited."""
     if outcome is None:
-        resolver.map_to_storage(x)
+        x.world.resolver.map_to_storage(x)
     elif outcome is HANDLED:
-        resolver.settle(x, server.defaults)
+        x.world.resolver.settle(x, x.server.defaults)
     else:
         return outcome  # type: ignore[no-any-return]
-    return await after_walk(x, located=True)
+    return after_walk(x, located=True)
 
 
 async def _before_all(x: Exchange, quick: bool) -> Outcome:
@@ -109,56 +170,109 @@ async def _before_all(x: Exchange, quick: bool) -> Outcome:
     if x.prev is not None and x.main is None and x.plan.post_read:
         outcome = await run_all(x.plan.post_read, x)
         if outcome is not None:
-            return outcome
+            return outcome  # type: ignore[no-any-return]
     verdict = await run_first(x.plan.quick, x) if quick and x.plan.quick else None
     return None if verdict is HANDLED else verdict
 
 
-async def after_walk(x: Exchange, located: bool = False) -> Outcome:
+def after_walk(x: Exchange, located: bool = False) -> Outcome | Waiting:
     """The phases that come behind the walks, of which that over <If>s is left; `located`: <Location>s were walked."""
+    if x.plan.asks_nobody and x.trace is None:
+        return _from_type(x)
+    return _after_walk_waiting(x, located)
+
+
+async def _after_walk_waiting(x: Exchange, located: bool) -> Outcome:
+    """As `after_walk`, where somebody has to be asked first who may have to wait."""
     if x.settings.ifs:
         await if_walk(x)
     plan = x.plan
     if plan.header_parser and x.main is None:
         outcome = await run_all(plan.header_parser, x)
         if outcome is not None:
-            return outcome
-    if not (plan.lets_all_in and x.trace is None) and not _is_authorized(x, located):
-        outcome = await _authorize(x)
+            return outcome  # type: ignore[no-any-return]
+    if not (plan.lets_all_in and x.trace is None) and not is_authorized(x, located):
+        outcome = await authorize(x)
         if outcome is not None:
             return outcome
-    outcome = run(plan.type, x)
-    if type(outcome) is CoroutineType:
-        outcome = await outcome
+    said = _from_type(x)
+    return await said if type(said) is CoroutineType else said  # type: ignore[return-value]
+
+
+def _from_type(x: Exchange) -> Outcome | Waiting:
+    """TYPE, and FIXUP behind it."""
+    outcome = run(x.plan.type, x)
     if outcome is None or outcome is HANDLED:
-        outcome = run(plan.fixup, x, HANDLED)
-        if type(outcome) is CoroutineType:
-            outcome = await outcome
+        return run(x.plan.fixup, x, HANDLED)  # type: ignore[no-any-return]
+    return then(outcome, partial(_fix_up, x)) if type(outcome) is CoroutineType else outcome
+
+
+def _fix_up(x: Exchange, outcome: Any) -> Outcome | Waiting:
+    """FIXUP, unless TYPE has answered."""
+    if outcome is None or outcome is HANDLED:
+        return run(x.plan.fixup, x, HANDLED)  # type: ignore[no-any-return]
     return outcome  # type: ignore[no-any-return]
 
 
-async def handle(x: Exchange) -> Response | InternalRedirect:
+def handle(x: Exchange) -> Response | InternalRedirect | Waiting:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
-    plan = x.plan
-    if plan.insert_filters:
-        await run_all(plan.insert_filters, x)
+    if x.plan.insert_filters:
+        inserted = run(x.plan.insert_filters, x, HANDLED)
+        if type(inserted) is CoroutineType:
+            return then(inserted, lambda said: _ask_handlers(x))
+    return _ask_handlers(x)
+
+
+def _ask_handlers(x: Exchange) -> Response | InternalRedirect | Waiting:
+    """Ask the handlers that the request's handler, or else its media type, names."""
     given = x.handler
     name = x.handler = given or _handler_of_type(x.content_type)
+    steps = x.plan.handlers_for(name)
     try:
-        for step in plan.handlers_for(name):
-            if step.handler is not None and x.memo is not None and not step.hook.pure(x.settings):
-                x.memo.refuse(f"mod_{step.module}")  # whatever it says, an error or no answer
+        for step in steps:
+            if step.handler is not None and x.memo is not None:
+                _doubt(x, step)
             outcome = step.function(x)
+            if type(outcome) is CoroutineType:
+                return _handle_waiting(x, given, steps[steps.index(step) :], outcome)
+            if x.trace is not None:
+                x.trace("handler", step.module, outcome)
+            if outcome is not None:
+                return outcome if outcome is not HANDLED else Response(x.status)
+    finally:
+        x.handler = given
+    raise _without_handler(x, name)
+
+
+async def _handle_waiting(x: Exchange, given: str | None, steps: Steps, begun: Any) -> Response | InternalRedirect:
+    """Go on with asking the handlers, from the first of these on: it has `begun` already."""
+    name = x.handler = given or _handler_of_type(x.content_type)
+    try:
+        for step in steps:
+            if begun is None and step.handler is not None and x.memo is not None:
+                _doubt(x, step)
+            outcome = step.function(x) if begun is None else begun
+            begun = None
             if type(outcome) is CoroutineType:
                 outcome = await outcome
             if x.trace is not None:
                 x.trace("handler", step.module, outcome)
             if outcome is not None:
-                return Response(x.status) if outcome is HANDLED else outcome
+                return outcome if outcome is not HANDLED else Response(x.status)
     finally:
         x.handler = given
+    raise _without_handler(x, name)
+
+
+def _doubt(x: Exchange, step: Step) -> None:
+    """Don't remember what a handler says that isn't pure, an error or no answer included."""
+    if x.memo is not None and not step.hook.pure(x.settings):
+        x.memo.refuse(f"mod_{step.module}")
+
+
+def _without_handler(x: Exchange, name: str) -> HTTPError:
     x.server.log(Level.WARN, "core", f'AH00523: handler "{name}" not found for: {x.filename}', x)
-    raise HTTPError(500)
+    return HTTPError(500)
 
 
 def _handler_of_type(kind: str | None) -> str:
@@ -211,134 +325,6 @@ async def _walk_escaped(x: Exchange) -> None:
     x.uri = raw
 
 
-def _is_authorized(x: Exchange, located: bool) -> bool:
-    """Whether the request that this one came from, by redirect or subrequest, has been checked for both.
-
-    As in Apache that is so with the same settings; where a module is loaded that checks by URI (mod_allowmethods), only
-    for what exists in the same folder, and where the settings don't come from folders alone, for the same path.
-    """
-    other = x.prev or x.main
-    if other is None or other.settings is not x.settings:
-        return False
-    if x.server.site.checks_by_uri and not _is_same_place(x, other, located):
-        return False
-    x.user = other.user
-    x.auth_type = other.auth_type
-    return True
-
-
-def _is_same_place(x: Exchange, other: Exchange, located: bool) -> bool:
-    if x.finfo is None or x.path_info:
-        return False
-    if located and x.uri != other.uri and not x.settings.is_of_folders:
-        return False
-    return (other.filename or "").rpartition("/")[0] == (x.filename or "").rpartition("/")[0]
-
-
-async def _authorize(x: Exchange) -> Outcome:
-    """ACCESS, AUTHN and AUTHZ: all of them must agree, or with `Satisfy Any` either ACCESS or the rest."""
-    plan = x.plan
-    any_suffices = plan.satisfied_by_any is not None and plan.satisfied_by_any(x.method)
-    if any_suffices and await _lets_in(x):
-        _trace(x, f"request authorized without authentication by access_checker hook and 'Satisfy any': {x.uri}")
-        return None
-    doing = "check access (with Satisfy All)"
-    try:
-        outcome = None if any_suffices else await run_all(plan.access, x)
-        if outcome is not None:
-            return outcome
-        doing = "check access"
-        verdict = await run_first(plan.access_ex, x)
-        if verdict is HANDLED:
-            _trace(x, f"request authorized without authentication by access_checker_ex hook: {x.uri}")
-            return None
-        if verdict is not None:
-            return verdict  # type: ignore[no-any-return]
-        doing = "check user"
-        if await run_first(plan.authn, x) is None:
-            raise _undecided(x, doing)
-        if x.user is None:
-            raise _unknown_user(x, any_suffices)
-        doing = "check authorization"
-        if await run_first(plan.authz, x) is None:
-            raise _undecided(x, doing)
-    except HTTPError as error:
-        _trace(x, f"auth phase '{doing}' gave status {error.status}: {x.uri}")
-        raise
-    return None
-
-
-async def _lets_in(x: Exchange) -> bool:
-    """Whether ACCESS alone would do, where `Satisfy Any` lets it."""
-    try:
-        return await run_all(x.plan.access, x) is None
-    except HTTPError:
-        return False
-
-
-def _unknown_user(x: Exchange, any_suffices: bool) -> HTTPError:
-    """A user is wanted, and nothing says how to find one."""
-    number = "AH00028" if any_suffices else "AH00027"
-    reason = f"No authentication done but request not allowed without authentication for {x.uri}."
-    x.server.log(Level.ERROR, "core", f"{number}: {reason} Authentication not configured?", x)
-    return HTTPError(500)
-
-
-def _undecided(x: Exchange, what: str) -> HTTPError:
-    """No module knew how to answer a question that must be answered."""
-    x.server.log(Level.CRIT, "core", f"AH00025: configuration error:  couldn't {what}: {x.uri}", x)
-    return HTTPError(500)
-
-
-def _trace(x: Exchange, message: str) -> None:
-    if x.server.logs(Level.TRACE3, "core", x):
-        x.server.log(Level.TRACE3, "core", message, x)
-
-
-def run(steps: Steps, x: Exchange, passing: Handled | None = None) -> Any:
-    """Ask hooks until one does not decline; returns HANDLED, its outcome, or None; where one waits a coroutine of that.
-
-    `passing`: an outcome behind which the others are asked all the same, HANDLED in phases that run all hooks.
-    """
-    for step in steps:
-        outcome = step.function(x)
-        if outcome is None and x.trace is None:
-            continue
-        if type(outcome) is CoroutineType:
-            return _run_waiting(steps[steps.index(step) :], x, passing, outcome)
-        if x.trace is not None:
-            x.trace(step.hook.phase.value[0], step.module, outcome)
-        if outcome is not None and outcome is not passing:
-            return outcome
-    return None
-
-
-async def _run_waiting(steps: Steps, x: Exchange, passing: Handled | None, begun: Any) -> Any:
-    """Go on with `run`, from the first of these steps on: it has `begun` already."""
-    for step in steps:
-        outcome = step.function(x) if begun is None else begun
-        begun = None
-        if type(outcome) is CoroutineType:
-            outcome = await outcome
-        if x.trace is not None:
-            x.trace(step.hook.phase.value[0], step.module, outcome)
-        if outcome is not None and outcome is not passing:
-            return outcome
-    return None
-
-
-async def run_first(steps: Steps, x: Exchange) -> Any:
-    """As `run`, waited for."""
-    outcome = run(steps, x)
-    return await outcome if type(outcome) is CoroutineType else outcome
-
-
-async def run_all(steps: Steps, x: Exchange) -> Outcome:
-    """Ask all hooks; the first that answers or redirects ends the phase."""
-    outcome = run(steps, x, HANDLED)
-    return await outcome if type(outcome) is CoroutineType else outcome  # type: ignore[no-any-return]
-
-
 def crashed(x: Exchange) -> HTTPError:
     """A bug in a module costs its request, with the traceback in the error log and nowhere else."""
     x.server.log(Level.ERROR, "core", f"{x.method} {x.unparsed_uri}: {traceback.format_exc().rstrip()}", x)
@@ -351,7 +337,7 @@ def _answered(x: Exchange, response: Response) -> Exchange:
     return x
 
 
-async def fail(x: Exchange, error: HTTPError) -> Exchange:
+def fail(x: Exchange, error: HTTPError) -> Exchange | Waiting:
     """Answer an error: by an ErrorDocument's internal redirect, or by the page.
 
     Where the request's body was at fault Apache has given up the answer once before it makes this one, and
@@ -364,7 +350,7 @@ async def fail(x: Exchange, error: HTTPError) -> Exchange:
     else:
         target = errors.prepare(x, error)
         if target is not None:
-            failed = await _answer_by_document(x, target)
+            return _answer_by_document(x, target, error)
     if isinstance(error, BodyError) and error.cause == BodyError.BROKEN:
         without_length(failed)
     return failed
@@ -377,18 +363,25 @@ def without_length(x: Exchange) -> None:
         response.body = Unmeasured(response.body.data, to_the_end=True)
 
 
-async def _answer_by_document(x: Exchange, target: str) -> Exchange:
+async def _answer_by_document(x: Exchange, target: str, error: HTTPError) -> Exchange:
     """Answer an error by an internal redirect to its ErrorDocument; where that fails, too, by a page that says so."""
+    failed = await _document_or_page(x, target)
+    if isinstance(error, BodyError) and error.cause == BodyError.BROKEN:
+        without_length(failed)
+    return failed
+
+
+async def _document_or_page(x: Exchange, target: str) -> Exchange:
     new = x
     try:
         new = redirected(x, target, error_document=True)
-        outcome = await phases(new, quick=True)
+        outcome = await waited(phases(new, quick=True))
         while isinstance(outcome, InternalRedirect):
             new = redirected(new, outcome.uri, content_type=outcome.content_type)
-            outcome = await phases(new, quick=True)
-        response = outcome or await handle(new)
+            outcome = await waited(phases(new, quick=True))
+        response = outcome or await waited(handle(new))
         if isinstance(response, InternalRedirect):
-            return await follow(new, response)
+            return await waited(follow(new, response))  # type: ignore[no-any-return]
     except HTTPError as second:
         failed = errors.recursive(x, new, second)
         if isinstance(second, BodyError) and second.cause == BodyError.BROKEN:

@@ -46,9 +46,9 @@ class Plan:
     """The steps of each phase for one set of merged settings; shared and never changed."""
 
     __slots__ = (
-        "_by_handler", "access", "access_ex", "authn", "authz", "fixup", "handlers", "header_parser", "impure",
-        "insert_error_filters", "insert_filters", "lets_all_in", "log", "map_to_storage", "post_read", "pre_translate",
-        "quick", "satisfied_by_any", "translate", "type",
+        "_by_handler", "access", "access_ex", "asks_nobody", "authn", "authz", "begins_plainly", "fixup", "handlers",
+        "header_parser", "impure", "insert_error_filters", "insert_filters", "lets_all_in", "log", "map_to_storage",
+        "post_read", "pre_translate", "quick", "satisfied_by_any", "translate", "type",
     )  # fmt: skip
 
     def __init__(self, hooks: dict[Phase, Steps], settings: Merged) -> None:
@@ -80,6 +80,14 @@ class Plan:
             and self.access_ex[0].hook.lets_in(settings) and not settings.logs(Level.TRACE3, "core")
         )  # fmt: skip
         """Whether nobody need be asked if a request may be answered."""
+        server = settings.server
+        self.begins_plainly = not (
+            self.quick or server.locations or server.has_early_ifs or server.has_pre_translate or settings.ifs
+            or settings is not server.defaults
+        )  # fmt: skip
+        """Whether TRANSLATE is the first that a request meets."""
+        self.asks_nobody = self.lets_all_in and not self.header_parser and not settings.ifs
+        """Whether TYPE comes right behind the walks."""
         self._by_handler: dict[str, Steps] = {}
         self.impure: str | None = _first_impure(kept, settings)
         """Why no answer with these settings may be remembered: the module with the first hook that says so; or None."""

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 from mpmserver.core.errors import log_error
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.module import InternalRedirect
-from mpmserver.core.pipeline import after_walk, crashed, phases, run_first
+from mpmserver.core.pipeline import after_walk, crashed, phases
 from mpmserver.core.redirect import exceeds_recursion_limit, redirected, successor
+from mpmserver.core.steps import run_first, waited
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.headers import Headers
 from mpmserver.http.uri import escape_path, normalize_path
 
-Run = Callable[[Exchange], Awaitable[object]]
+Run = Callable[[Exchange], object]
 
 
 async def lookup_uri(x: Exchange, uri: str, method: str = "GET", quick: bool = False) -> Exchange:
@@ -68,7 +69,7 @@ async def _file_within(sub: Exchange) -> object:
     assert sub.main is not None
     await _ask_modules(sub)
     sub.world.resolver.file_within(sub, sub.main)
-    return await after_walk(sub)
+    return await waited(after_walk(sub))
 
 
 async def _walk_file(path: str, sub: Exchange) -> object:
@@ -81,7 +82,7 @@ async def _walk_file(path: str, sub: Exchange) -> object:
 async def _walk_only(sub: Exchange) -> object:
     await _ask_modules(sub)
     sub.world.resolver.map_to_storage(sub)
-    return await after_walk(sub)
+    return await waited(after_walk(sub))
 
 
 async def _ask_modules(sub: Exchange) -> object:
@@ -105,11 +106,11 @@ async def _run(sub: Exchange, phases_of: Run) -> Exchange:
         sub.status = 500
         return sub
     try:
-        outcome = await phases_of(sub)
+        outcome = await waited(phases_of(sub))
         while isinstance(outcome, InternalRedirect):
             main, sub = sub.main, redirected(sub, outcome.uri)
             sub.main = main
-            outcome = await phases(sub)
+            outcome = await waited(phases(sub))
         if outcome is not None:
             sub.status = getattr(outcome, "status", 200)
     except HTTPError as error:

@@ -35,8 +35,9 @@ class Headers:
         self.asked: set[str] | None = None
         """Where it is a set: the lower-case names that somebody has asked for, and ``*`` when all fields were looked
         at. Recall compares those fields before it gives an answer again. Nobody notes where it is None."""
-        for name, value in pairs:
-            self.add(name, value)
+        if pairs:
+            for name, value in pairs:
+                self.add(name, value)
 
     @classmethod
     def of_fields(cls, fields: list[_Field]) -> Headers:

@@ -21,6 +21,8 @@ from mpmserver.http.uri import Target
 _LINE = re.compile(rf"([{TCHAR}]+) ((/(?!/)[!\"$->@-~\x80-\xff]*)(?:\?([!\"$-~\x80-\xff]*))?) (HTTP/1\.[01])")
 _CLEAN = re.compile(rf"([{TCHAR}]+):([\t -~\x80-\xff]*)")
 _VERSIONS = {"HTTP/1.0": (1, 0), "HTTP/1.1": (1, 1)}
+_new = tuple.__new__
+"""Makes a named tuple without the Python function that would only call this."""
 
 
 class _NotPlainError(Exception):
@@ -47,7 +49,8 @@ def _plain_line(text: str) -> RequestLine:
     if match is None or match[1] not in REGISTERED_METHODS or match[1] == "CONNECT":
         raise _NotPlainError
     method, target, path, query, protocol = match.groups()
-    return RequestLine(method, target, protocol, _VERSIONS[protocol], text, Target(path, query))
+    uri = _new(Target, (path, query, None, None, None, None, None, None))
+    return _new(RequestLine, (method, target, protocol, _VERSIONS[protocol], text, uri))
 
 
 def _plain_field(line: str) -> Field:

@@ -4,7 +4,7 @@ What it owns: the transport, the bytes received but not yet used, and the record
 each accepted socket, parks it while it is idle, and calls
 
 * `arrived(data)` with the bytes it received: the answer is `Outcome.IDLE` or `Outcome.CLOSED` where all was done
-  at once, or a coroutine that the MPM drives and that ends with one of them;
+  at once, as nearly always, or a coroutine that the MPM drives and that ends with one of them;
 * `expired()` when an idle connection's time is up;
 * `close()` when it must go at once.
 
@@ -12,9 +12,9 @@ Only one thread at a time touches a connection: the one that drives its coroutin
 While a coroutine runs nobody else does. A coroutine never raises anything but what its driver throws into it
 (GeneratorExit): errors of the client and of modules end as answers or as a closed connection.
 
-From the head to the log line: `serve` reads a head (`_read_head`), `open_exchange` picks the virtual host,
-`core.pipeline.answer` runs the phases, `Sender` sends, the LOG hooks write, and again while bytes are
-left; then the coroutine ends and the connection is idle.
+From the head to the log line: `arrived` has it parsed, or `serve` reads it (`_read_head`); then `_answer`: there
+`open_exchange` picks the virtual host, `core.pipeline.answer` runs the phases, `Sender` sends, the LOG hooks write
+(`account.py`). What has to wait gives a coroutine in its answer's place, with which `_answer_waiting` goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Coroutine
+from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from mpmserver.core.body import StreamBroken
@@ -29,16 +31,19 @@ from mpmserver.core.exchange import Exchange, Peer
 from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer, fail
 from mpmserver.core.preface import Preface, Refused
-from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, LOGGING, READING, WorkerSlot
+from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
+from mpmserver.core.steps import then, waited
 from mpmserver.http.errors import HTTPError
+from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines, whole_head
 from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
+from mpmserver.serve.account import log_request, log_silence, show_request
 from mpmserver.serve.begin import failed_exchange, open_exchange
 from mpmserver.serve.deadlines import HeadDeadline
-from mpmserver.serve.input import ConnectionBody
+from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody
 from mpmserver.serve.outcome import Outcome
 from mpmserver.serve.output import Sender
 from mpmserver.serve.recalled import recalled, recalled_resource
@@ -59,6 +64,8 @@ TURN = 32
 
 
 Step = Coroutine[Any, Any, Outcome] | Outcome
+Answering = Coroutine[Any, Any, bool]
+"""The rest of a request that has to wait: whether the connection goes on."""
 
 
 class Connection:
@@ -147,9 +154,26 @@ class Connection:
             elif found is not None:
                 return found
         self.received += len(data)
-        self.buffer = bytearray(data) if request is None else bytearray()
         self.worker.busy(READING)
+        if request is not None and request.framing is NO_BODY:
+            return self._answer_in_place(request, data)
+        self.buffer = bytearray(data) if request is None else bytearray()
         return self.serve(request, data)
+
+    def _answer_in_place(self, request: Request, head: bytes) -> Step:
+        """Answer a request that is all that has come; where something has to be waited for, a coroutine goes on."""
+        try:
+            keep = self._answer(request, head)
+        except HTTPError:
+            self.buffer = bytearray()
+            return self.serve(request, head)
+        except Exception as error:  # noqa: BLE001 - nothing that a request does may end its thread
+            return self._broken(error)
+        if keep is True:
+            self.worker.busy(KEEPALIVE)
+            return Outcome.IDLE
+        self.buffer = bytearray()
+        return self._leave() if keep is False else self.serve(answering=keep)
 
     def expired(self) -> None:
         """No byte came in time."""
@@ -157,7 +181,7 @@ class Connection:
             self._log_late_head()
             for preface in self._prefaces or ():
                 preface.late()
-            self._log_silence()
+            log_silence(self)
         self.close()
 
     def _log_late_head(self) -> None:
@@ -172,13 +196,6 @@ class Connection:
         if server.logs(level, module):
             server.log(level, module, message, failed_exchange(self, HTTPError(400)))
 
-    def _log_silence(self) -> None:
-        """A client that never sent a request line is logged with 408 and not answered, as in Apache."""
-        if not self.peer.keepalives:
-            x = failed_exchange(self, HTTPError(408, close=True))
-            x.status, x.keep_alive = 408, False
-            self._log(x)
-
     def close(self) -> None:
         """Let go of the socket; may be called again."""
         self.transport.close()
@@ -191,10 +208,13 @@ class Connection:
         """How long a wait for more of a request's body may last."""
         return self.deadline().body_wait(self.received)
 
-    async def serve(self, request: Request | None = None, head: bytes = b"") -> Outcome:
+    async def serve(
+        self, request: Request | None = None, head: bytes = b"", answering: Answering | None = None
+    ) -> Outcome:
         """Answer the requests whose bytes have arrived; the coroutine that MPMs drive.
 
-        `request` is the first of them where its `head` has been parsed already.
+        `request` is the first of them where its `head` has been parsed already, `answering` its answer where that has
+        been begun.
         """
         try:
             if self._prefaces is not None and not await self._take_prefaces():
@@ -204,21 +224,24 @@ class Connection:
                 answered += 1
                 if answered % TURN == 0:
                     await sleep(0)
-                if not await self._one_request(request, head):
+                keep = await (self._one_request(request, head) if answering is None else answering)
+                if not keep:
                     return await self._leave()
-                request = None
+                request = answering = None
                 if not self.buffer:
                     self.buffer = _NO_BUFFER
                     self.worker.busy(KEEPALIVE)
                     return Outcome.IDLE
-        except (OSError, TimedOut):
-            self.close()
-            return Outcome.CLOSED
-        except Exception:  # noqa: BLE001 - nothing that a request does may end its thread
-            message = traceback.format_exc().rstrip()
+        except Exception as error:  # noqa: BLE001 - nothing that a request does may end its thread
+            return self._broken(error)
+
+    def _broken(self, error: Exception) -> Outcome:
+        """Close the connection behind an error; one that is neither the client's nor the network's is logged."""
+        if not isinstance(error, OSError | TimedOut):
+            message = "".join(traceback.format_exception(error)).rstrip()
             self.hosts.default.log(Level.ERROR, "core", f"[client {self.peer.remote[0]}] {message}")
-            self.close()
-            return Outcome.CLOSED
+        self.close()
+        return Outcome.CLOSED
 
     async def _take_prefaces(self) -> bool:
         """Read what comes before the first request; False where it is wrong or late and the connection must end."""
@@ -246,65 +269,104 @@ class Connection:
             self._log_late_head()
             self.buffer.clear()
             preface.late()
-            self._log_silence()
+            log_silence(self)
             raise Refused from None
         except OSError:
             return b""
 
     async def _one_request(self, request: Request | None, head: bytes) -> bool:
         """Read a head, unless the `request` has been parsed, and answer it; False where the connection must close."""
-        started = time.perf_counter_ns()
         try:
             if request is None:
                 head = await self._read_head()
                 if not head:
                     return False
                 request = parse_head(head, self.hosts.default.head_limits)
-            x = open_exchange(self, request)
+            keep = self._answer(request, head)
         except HTTPError as error:
             return await self._refuse(error)
+        return keep if isinstance(keep, bool) else await keep
+
+    def _answer(self, request: Request, head: bytes) -> bool | Answering:
+        """Answer a request; False where the connection must close, a coroutine of that where something has to wait.
+
+        Raises HTTPError 400 where its Host fits no virtual host strictly.
+        """
+        started = time.perf_counter_ns()
+        x = open_exchange(self, request)
         self.head_deadline = None
         if self.shelf is not None:
             x.memo = memo = self.shelf.recall.memo(request, x.server)
             if memo is not None:
                 x.files = memo.looks
         try:
-            last = await deliverable(await answer(x, self._show))
+            last: Any = answer(x, partial(show_request, self))
+            last = deliverable(last) if type(last) is not CoroutineType else then(last, deliverable)
         except BaseException as error:
-            x.notes["send-error"], x.keep_alive = error, False
-            self._log(x, started)
+            self._give_up(x, error, started)
             raise
-        keep = await self._finish(x, last, started)
+        if type(last) is CoroutineType or x.body is not NO_REQUEST_BODY:
+            return self._answer_waiting(x, last, head, started)
+        try:
+            sending = Sender(self, last).send()
+        except Exception as error:  # noqa: BLE001 - a bug in a body costs its connection and nothing else
+            return self._end(x, last, head, self._log_sent(last, started, False, error))
+        if sending is not None:
+            return self._answer_waiting(x, last, head, started, sending)
+        return self._end(x, last, head, self._log_sent(last, started, last.keep_alive))
+
+    async def _answer_waiting(
+        self, x: Exchange, last: Any, head: bytes, started: int, sending: Coroutine[Any, Any, None] | None = None
+    ) -> bool:
+        """Go on with an answer that is still being made (a coroutine of its Exchange), or `sending`."""
+        try:
+            last = await waited(last)
+        except BaseException as error:
+            self._give_up(x, error, started)
+            raise
+        return self._end(x, last, head, await self._finish(x, last, started, sending))
+
+    def _give_up(self, x: Exchange, error: BaseException, started: int) -> None:
+        """Log a request that gets no answer."""
+        x.notes["send-error"], x.keep_alive = error, False
+        log_request(self, x, started)
+
+    def _end(self, x: Exchange, last: Exchange, head: bytes, keep: bool) -> bool:
+        """Let go of a request; its answer may be remembered."""
+        request = x.request
         self.parting = not request.keep_alive and not request.has_body
         if x.memo is not None and self.shelf is not None:
             self.shelf.recall.offer(self.shelf, x, last, head, keep)
         x.release()
         return keep
 
-    def _show(self, x: Exchange) -> None:
-        """Have the scoreboard show a request, from the client that POST_READ has found it to come from."""
-        self.worker.request(
-            x.client_ip.encode(),
-            b"%b:%d" % (x.server.name_bytes, self.peer.local[1]),
-            x.request.request_line.encode("latin-1", "replace"),
-        )
-
-    async def _finish(self, x: Exchange, last: Exchange, started: int) -> bool:
-        """Send the answer, log it, and make the connection fit for the next request."""
+    async def _finish(
+        self, x: Exchange, last: Exchange, started: int, sending: Coroutine[Any, Any, None] | None = None
+    ) -> bool:
+        """Send the answer, unless that has been begun, log it, and make the connection fit for the next request."""
         body = x.body
-        keep = False
         try:
-            await Sender(self, last).send()
+            sending = Sender(self, last).send() if sending is None else sending
+            if sending is not None:
+                await sending
             keep = last.keep_alive and (not isinstance(body, ConnectionBody) or await body.discard())
-        except StreamBroken:
-            pass  # whoever raised it has said why in the error log; the client sees a body that ends too early
-        except (OSError, TimedOut) as error:
-            last.notes["send-error"] = error
-        except Exception:  # noqa: BLE001 - a bug in a body costs its connection and nothing else
-            last.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), last)
-        finally:
-            last.keep_alive = keep
-            self._log(last, started)
+        except BaseException as error:
+            self._log_sent(last, started, False, error)
+            if not isinstance(error, Exception):
+                raise
+            return False
+        return self._log_sent(last, started, keep)
+
+    def _log_sent(self, last: Exchange, started: int, keep: bool, error: BaseException | None = None) -> bool:
+        """Log an answer that was sent, as far as no `error` has come between; whether the connection goes on."""
+        if error is not None:
+            if isinstance(error, OSError | TimedOut):
+                if not isinstance(error, StreamBroken):  # that has been logged; the client sees a cut body
+                    last.notes["send-error"] = error
+            elif isinstance(error, Exception):
+                last.server.log(Level.ERROR, "core", "".join(traceback.format_exception(error)).rstrip(), last)
+        last.keep_alive = keep
+        log_request(self, last, started)
         self.peer.keepalives += 1
         return keep
 
@@ -313,34 +375,11 @@ class Connection:
         started = time.perf_counter_ns()
         error.close = True
         x = failed_exchange(self, error)
-        last = await deliverable(await fail(x, error))
+        last = await then(waited(fail(x, error)), deliverable)
         self.buffer.clear()
         await self._finish(x, last, started)
         x.release()
         return False
-
-    def _log(self, last: Exchange, started: int | None = None) -> None:
-        """Run the LOG hooks of the request, then every clean-up of its chain."""
-        first = last.first
-        self.worker.busy(LOGGING)
-        elapsed = (time.perf_counter_ns() - started) // 1000 if started is not None else 0
-        first.notes["duration"] = elapsed
-        left = len(self.buffer)
-        first.bytes_in, self.received = self.received - left, left
-        out, self.transport.sent = self.transport.sent, 0
-        end = _end_of_chain(last)
-        first.last, end.bytes_out = end, out
-        first.request.headers.asked = None  # what the log asks for decides nothing
-        first.keep_alive = end.keep_alive = last.keep_alive
-        if "send-error" in last.notes:
-            end.notes["send-error"] = last.notes["send-error"]
-        try:
-            for step in first.plan.log:
-                step.function(first)
-        except Exception:  # noqa: BLE001 - what can't be logged is said in the error log
-            first.server.log(Level.ERROR, "core", traceback.format_exc().rstrip(), first)
-        first.finish()
-        self.worker.done(out, elapsed)
 
     async def _read_head(self) -> bytes:
         """Return the next head, nothing where the client closed or said nothing in time."""
@@ -375,7 +414,7 @@ class Connection:
         self._log_late_head()
         self.buffer.clear()
         if error is None:
-            self._log_silence()
+            log_silence(self)
             return
         error.status, error.log, error.close = 408, "", True
         raise error
@@ -409,10 +448,3 @@ class Connection:
             pass  # whatever the client still does, it has had its time
         self.close()
         return Outcome.CLOSED
-
-
-def _end_of_chain(x: Exchange) -> Exchange:
-    """The last Exchange of a redirect's chain: the log is about it, even where its ErrorDocument failed."""
-    while x.next is not None:
-        x = x.next
-    return x

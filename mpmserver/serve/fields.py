@@ -26,28 +26,33 @@ _SPECIAL_BEFORE: Final = _SPECIAL | {"content-length", "vary"}
 """Those among the fields for errors, too: the place of these is among the others."""
 
 
-def field_lines(x: Exchange, status: int, length: int | None, own: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
-    """The modules' lines, and those that stand last.
+def field_lines(x: Exchange, status: int, length: int | None, own: tuple[str, ...] = ()) -> list[str]:
+    """The modules' lines, those that the connection adds (`own`), and those that stand last.
 
-    `length` is the body's, None where that isn't known; `own` are the lines that the connection adds.
+    `length` is the body's, None where that isn't known.
     """
     before, fields = x.err_headers_out, x.headers_out
-    if not (_SPECIAL.isdisjoint(fields.joined) and _SPECIAL_BEFORE.isdisjoint(before.joined)):
+    if not (_SPECIAL.isdisjoint(fields.joined) and (not before.joined or _SPECIAL_BEFORE.isdisjoint(before.joined))):
         return _special_lines(x, status, length, own)
     if "vary" in fields.joined:
         _set_vary(x, fields)
-    _set_length(x, fields, status, length)
+    if length and status not in NO_BODY:
+        fields.set("Content-Length", str(length))
+    else:
+        _set_length(x, fields, status, length)
     lines = before.lines() + fields.lines() if before.joined else fields.lines()
+    lines += own
     if status in NO_BODY:
         x.content_type = None  # the log shows what was sent
-        return lines, []
+        return lines
     kind = full_content_type(x)
-    last = [f"Content-Type: {kind}"] if kind else []
+    if kind:
+        lines.append(f"Content-Type: {kind}")
     if x.content_encoding:
-        last.append(f"Content-Encoding: {x.content_encoding}")
+        lines.append(f"Content-Encoding: {x.content_encoding}")
     if x.content_languages:
-        last.append(f"Content-Language: {','.join(dict.fromkeys(x.content_languages))}")
-    return lines, last
+        lines.append(f"Content-Language: {','.join(dict.fromkeys(x.content_languages))}")
+    return lines
 
 
 def _set_length(x: Exchange, fields: Headers, status: int, length: int | None) -> None:
@@ -73,7 +78,7 @@ def _set_vary(x: Exchange, fields: Headers) -> None:
         fields.set("Vary", once)
 
 
-def _special_lines(x: Exchange, status: int, length: int | None, own: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def _special_lines(x: Exchange, status: int, length: int | None, own: tuple[str, ...]) -> list[str]:
     """As `field_lines`, where some fields must be left out, put into another's place, or made one."""
     fields = x.err_headers_out.copy()
     fields.extend(x.headers_out)
@@ -85,7 +90,7 @@ def _special_lines(x: Exchange, status: int, length: int | None, own: tuple[str,
         _set_vary(x, fields)
     _set_length(x, fields, status, length)
     last = _content_lines(x, fields, status)
-    return fields.lines(), last
+    return [*fields.lines(), *own, *last]
 
 
 def _content_lines(x: Exchange, fields: Headers, status: int) -> list[str]:

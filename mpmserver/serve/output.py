@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.core.body import EMPTY, Body, Content, OpenFile, Piece, Response, Stream, read_now
 from mpmserver.core.names import server_product
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mpmserver.net.transport import Transport
     from mpmserver.serve.connection import Connection
 
+_LINE_END: Final = "\r\n"
 SMALL_FILE: Final = 1 << 16
 """Bytes up to which a file is read and sent with its head: one system call less than sendfile()."""
 
@@ -46,28 +47,44 @@ class Sender:
         self.seconds = x.server.core.timeout
         self.chunked = False
 
-    async def send(self) -> None:
-        """Send head and body; raises OSError or TimedOut where the client is gone, after closing the body."""
+    def send(self) -> Coroutine[Any, Any, None] | None:
+        """Send head and body; where the client doesn't take all at once, or more is to come, a coroutine of the rest.
+
+        Raises OSError or TimedOut where the client is gone, after closing the body, as does the coroutine.
+        """
         x, body = self.x, self.response.body
         headless = x.protocol == "HTTP/0.9"
         if headless:
             x.keep_alive = False
         try:
             if isinstance(body, Stream):
-                await self._send_stream(body)
-                return
+                return self._to_the_end(body, self._send_stream(body))
             pieces = [] if headless else [self._head(body.length)]
             if x.request.method == "HEAD" or body is EMPTY or self.response.status in NO_BODY:
                 pass
             elif not self._add_whole(body, pieces):
-                await self._send_file(body, pieces)
-                return
+                return self._to_the_end(body, self._send_file(body, pieces))
             if x.memo is not None:
                 x.memo.head, x.memo.body = pieces[0], b"".join(pieces[1:])
                 if isinstance(body, OpenFile):
                     x.memo.file = file_behind(x.memo.looks, body)
-            if pieces:
-                await self.connection.transport.send(pieces, self.seconds)
+            rest = b"".join(pieces)
+            if rest:
+                rest = rest[self.connection.transport.send_now(rest) :]
+        except BaseException:
+            body.close()
+            raise
+        body.close()
+        return self._send_rest(rest) if rest else None
+
+    async def _send_rest(self, rest: bytes) -> None:
+        """Send what the client has not taken at once."""
+        await self.connection.transport.send([rest], self.seconds)
+
+    async def _to_the_end(self, body: Body, sending: Coroutine[Any, Any, None]) -> None:
+        """Send what takes its time, and close the body."""
+        try:
+            await sending
         finally:
             body.close()
 
@@ -141,19 +158,15 @@ class Sender:
         child = x.world.child
         decided = persistence(x, response, length, child is not None and child.stopping)
         x.keep_alive, self.chunked = decided.keep, decided.chunked
-        fields, last = field_lines(x, status, length, decided.lines)
-        lines = [
-            f"{decided.version} {response.reason or status_line(status)}",
-            f"Date: {http_date(int(x.request_time))}",
-            f"Server: {server_product(x.world.site)}",
-            *fields,
-            *decided.lines,
-            *last,
-        ]
-        x.notes["sent-head"] = lines
+        lines = field_lines(x, status, length, decided.lines)
+        head = (
+            f"{decided.version} {response.reason or status_line(status)}\r\n"
+            f"Date: {http_date(int(x.request_time))}\r\nServer: {server_product(x.world.site)}\r\n"
+        )
+        x.notes["sent-head"] = head = f"{head}{_LINE_END.join(lines)}\r\n\r\n" if lines else f"{head}\r\n"
         if "track-first-byte" in x.notes:
             x.first.notes["first-byte"] = int((time.time() - x.first.request_time) * 1_000_000)
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        return head.encode("latin-1", "replace")
 
 
 async def send_pieces(transport: Transport, fd: int, pieces: Iterable[Piece], seconds: float) -> None:

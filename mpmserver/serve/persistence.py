@@ -14,7 +14,7 @@ from mpmserver.core.body import Response, Stream, Unmeasured
 from mpmserver.http.connection import connection_options
 from mpmserver.http.status import DROPS_CONNECTION, NO_BODY
 from mpmserver.http.syntax import token_pattern
-from mpmserver.serve.input import ConnectionBody
+from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -41,11 +41,20 @@ _PLAIN: Final = {
     for keep in (True, False) for chunked in (True, False)
 }  # fmt: skip
 """The decisions about clients that have not asked for anything."""
+_GOING_ON: Final = _PLAIN[True, False]
 
 
 def persistence(x: Exchange, response: Response, length: int | None, stopping: bool) -> Persistence:
     """Decide for an answer whose body has `length` bytes (None: unknown); `stopping`: its process is to end."""
     request, core, status = x.request, x.server.core, response.status
+    if (
+        request.keep_alive and not request.keep_alive_asked and length is not None and x.body is NO_REQUEST_BODY
+        and x.keep_alive and core.keep_alive and not stopping and not x.env and x.headers_in is request.headers
+        and "connection" not in x.headers_out.joined and "connection" not in x.err_headers_out.joined
+        and status not in DROPS_CONNECTION and core.keep_alive_timeout > 0 and not request.expect_continue
+        and (not core.max_keep_alive_requests or x.peer.keepalives < core.max_keep_alive_requests)
+    ):  # fmt: skip
+        return _GOING_ON  # as nearly always: what stands below comes to the same
     kept, asked, old, forced = request.keep_alive, request.keep_alive_asked, request.version < (1, 1), False
     if x.headers_in is not request.headers:
         kept, asked = _wishes(x)

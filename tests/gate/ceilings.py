@@ -29,10 +29,10 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "recalled, with a look at the files": Cost(8, 455),
         "recalled by its resource": Cost(11.5, 485),
         "recalled in brief": Cost(21, 680),
-        "file": Cost(118, 3_900),
-        ".htaccess at four levels": Cost(234, 7_500),
-        "redirect": Cost(147, 4_810),
-        "not found": Cost(127, 3_910),
+        "file": Cost(118, 3_820),
+        ".htaccess at four levels": Cost(234, 7_490),
+        "redirect": Cost(138, 4_440),
+        "not found": Cost(127, 3_730),
     },
 }
 

@@ -46,9 +46,9 @@ def _request_header_no_vary(run: Run, name: str) -> str:
 
 def _response_header(run: Run, name: str) -> str:
     """A field of the answer; once its head is sent that has a Content-Type, too, and what else came last."""
-    lines = run.x.notes.get("sent-head")
-    if lines is not None and name.lower() not in ("date", "server"):
-        fields = [line.partition(": ") for line in lines]
+    head = run.x.notes.get("sent-head")
+    if head is not None and name.lower() not in ("date", "server"):
+        fields = [line.partition(": ") for line in head.split("\r\n")]
         return received(", ".join(value for key, mark, value in fields if mark and key.lower() == name.lower()))
     value = run.x.headers_out.get(name)
     return received(run.x.err_headers_out.get(name) if value is None else value)

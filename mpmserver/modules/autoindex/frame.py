@@ -14,6 +14,7 @@ from markupsafe import Markup
 from mpmserver.core.body import Body, Content, OpenFile, Response, Stream
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.pipeline import handle
+from mpmserver.core.steps import waited
 from mpmserver.core.subrequest import lookup_uri
 from mpmserver.http.errors import HTTPError
 from mpmserver.modules.autoindex.entry import is_html
@@ -59,7 +60,7 @@ async def _answer(sub: Exchange) -> bytes | None:
     for name in _CONDITIONS:
         headers.unset(name)
     try:
-        response = await handle(sub)
+        response = await waited(handle(sub))
     except HTTPError:
         return None
     finally:

@@ -229,10 +229,10 @@ def _header_out(name: str) -> Item:
 
 def _sent(x: Exchange, key: str) -> str | None:
     """A field of the head as it was sent; where none was (HTTP/0.9, nph- scripts), as it would have been."""
-    lines = x.notes.get("sent-head")
-    if lines is None:
+    head = x.notes.get("sent-head")
+    if head is None:
         return x.err_headers_out.first(key) or x.headers_out.first(key)
-    fields = [line.partition(": ") for line in lines]
+    fields = [line.partition(": ") for line in head.split("\r\n")]
     values = [value for name, mark, value in fields if mark and name.lower() == key]
     return (", ".join(values) if key == "set-cookie" else values[0]) if values else None
 

@@ -11,6 +11,7 @@ from mpmserver.core.body import Filter, FilterClass, Response
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.output import deliverable
 from mpmserver.core.settings import Level
+from mpmserver.core.steps import waited
 from tests.unit.modules.kit import SiteKit
 
 
@@ -29,7 +30,7 @@ def test_a_field_that_is_none(tmp_path: Path, name: str, value: str, message: st
     kit.file("x")
     x = kit.get("/x").x
     (x.err_headers_out if surviving else x.headers_out).add(name, value)
-    answered = asyncio.run(deliverable(x))
+    answered = asyncio.run(waited(deliverable(x)))
     assert answered.response is not None
     assert answered.response.status == 500
     assert name not in answered.headers_out
@@ -42,7 +43,7 @@ def test_a_field_without_a_name(tmp_path: Path) -> None:
     kit.file("x")
     x = kit.get("/x").x
     x.headers_out.add("", "a")
-    assert asyncio.run(deliverable(x)).status == 500
+    assert asyncio.run(waited(deliverable(x))).status == 500
     assert kit.log[-1] == (Level.ERROR, "http", "AH02428: Empty response header name, aborting request")
 
 
@@ -54,7 +55,7 @@ def test_a_body_is_chunked_or_not_coded_at_all(tmp_path: Path, coding: str, stat
     kit.file("x")
     x = kit.get("/x").x
     x.headers_out.add("Transfer-Encoding", coding)
-    assert asyncio.run(deliverable(x)).status == status
+    assert asyncio.run(waited(deliverable(x))).status == status
     assert not [message for level, _module, message in kit.log if level <= Level.ERROR]
 
 
@@ -76,7 +77,7 @@ def test_filters_run_by_class_then_in_the_order_of_their_coming(tmp_path: Path, 
 
     content = FilterClass.CONTENT_SET
     x.filters = [named("c", content), named("d", content), named("e", FilterClass.PROTOCOL), named("b", content - 2)]
-    asyncio.run(deliverable(x))
+    asyncio.run(waited(deliverable(x)))
     assert x.headers_out.get("Order") == "b, c, d, e"
 
 
@@ -90,7 +91,7 @@ def test_a_filter_that_fails_costs_its_request(tmp_path: Path) -> None:
 
     x.filters = [Filter("broken", FilterClass.RESOURCE, apply)]
     x.headers_out.set("X", "kept")
-    failed = asyncio.run(deliverable(x))
+    failed = asyncio.run(waited(deliverable(x)))
     assert failed.status == 500
     assert "X" not in failed.headers_out
     assert "ZeroDivisionError" in kit.log[-1][2]
@@ -101,7 +102,7 @@ def test_tabs_and_octets_above_ascii_are_fine(tmp_path: Path) -> None:
     kit.file("x")
     x = kit.get("/x").x
     x.headers_out.add("X", "a\tb\xe9")
-    assert asyncio.run(deliverable(x)) is x
+    assert asyncio.run(waited(deliverable(x))) is x
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_folded_field_is_sent_in_one_line(tmp_path: Path, value: str, sent: st
     x = kit.get("/x").x
     x.headers_out.add("X", "first")
     x.headers_out.add("X", value)
-    answered = asyncio.run(deliverable(x))
+    answered = asyncio.run(waited(deliverable(x)))
     assert answered.headers_out.get_all("X") == ([] if sent is None else ["first", sent])
 
 
@@ -124,7 +125,7 @@ def test_a_content_type_that_could_end_its_line(tmp_path: Path, value: str) -> N
     kit.file("x")
     x = kit.get("/x").x
     x.content_type = value
-    answered = asyncio.run(deliverable(x))
+    answered = asyncio.run(waited(deliverable(x)))
     assert (answered.status, answered.content_type) == (500, "text/html; charset=iso-8859-1")
 
 
@@ -134,4 +135,4 @@ def test_a_name_that_was_seen_before_saves_no_value(tmp_path: Path) -> None:
     for value, status in (("a", 200), ("\xe9\x85", 200), ("a\nb", 500), ("a", 200)):
         x = kit.get("/x").x
         x.headers_out.add("X-Own-Name", value)
-        assert asyncio.run(deliverable(x)).status == status
+        assert asyncio.run(waited(deliverable(x))).status == status

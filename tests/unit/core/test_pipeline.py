@@ -8,6 +8,7 @@ import pytest
 
 from mpmserver.core import pipeline
 from mpmserver.core.exchange import Exchange, Peer
+from mpmserver.core.steps import waited
 from mpmserver.http.head import parse_head
 from mpmserver.http.limits import HeadLimits
 from mpmserver.serve.input import NO_REQUEST_BODY
@@ -111,7 +112,7 @@ def test_a_tracer_is_told_what_each_hook_decided(tmp_path: Path) -> None:
     x.uri = request.uri.path_raw
     seen: list[tuple[str, str]] = []
     x.trace = lambda phase, module, outcome: seen.append((phase, module))
-    coroutine = pipeline.answer(x)
+    coroutine = waited(pipeline.answer(x))
     with pytest.raises(StopIteration) as end:
         coroutine.send(None)
     last = end.value.value

@@ -13,6 +13,7 @@ from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer
 from mpmserver.core.settings import Level
 from mpmserver.core.site import Server, Site
+from mpmserver.core.steps import then, waited
 from mpmserver.core.world import World
 from mpmserver.http.head import parse_head
 from mpmserver.modules import authz_core, core, http, unixd
@@ -120,7 +121,8 @@ class TestSite:
 
 
 async def _answered(x: Exchange) -> Exchange:
-    return await deliverable(await answer(x))
+    last: Exchange = await then(waited(answer(x)), deliverable)
+    return last
 
 
 def _run(coroutine: Any) -> Exchange:

@@ -25,6 +25,7 @@ from mpmserver.core.module import Module
 from mpmserver.core.pipeline import answer
 from mpmserver.core.settings import Level
 from mpmserver.core.site import Server, Site
+from mpmserver.core.steps import waited
 from mpmserver.core.world import World
 from mpmserver.http.framing import NoBody
 from mpmserver.http.headers import Headers
@@ -137,7 +138,7 @@ class SiteKit:
 
     def get(self, target: str, method: str = "GET", headers: Iterable[tuple[str, str]] = ()) -> Answer:
         """Send a request and return its answer."""
-        x = driven(answer(self.exchange(target, method, headers)))
+        x = driven(waited(answer(self.exchange(target, method, headers))))
         response = x.response
         assert response is not None
         body = driven(read_body(response.body))

@@ -16,6 +16,7 @@ import pytest
 from mpmserver.core.body import Content
 from mpmserver.core.pipeline import answer
 from mpmserver.core.settings import Level
+from mpmserver.core.steps import waited
 from mpmserver.modules.autoindex.entry import TURN
 from mpmserver.modules.autoindex.matching import wildcards
 from mpmserver.modules.autoindex.options import Option
@@ -130,7 +131,7 @@ def listing(tmp_path: Path, docs: Path, directives: str) -> SiteKit:
 
 
 def test_a_listing_lets_others_go_first_now_and_then(tmp_path: Path, docs: Path) -> None:
-    coroutine = answer(listing(tmp_path, docs, "").exchange("/d/"))
+    coroutine = waited(answer(listing(tmp_path, docs, "").exchange("/d/")))
     waits: list[Wait] = []
     with contextlib.suppress(StopIteration):
         while True:

@@ -22,6 +22,7 @@ from mpmserver.core.pipeline import answer
 from mpmserver.core.recall.looks import DISK
 from mpmserver.core.recall.memo import Memo
 from mpmserver.core.settings import Level
+from mpmserver.core.steps import then, waited
 from mpmserver.http.dates import http_date
 from mpmserver.modules import standard
 from tests.unit.modules.kit import SiteKit
@@ -348,7 +349,7 @@ def refused(kit: QuietKit, target: str) -> str | None:
     x.files = memo.looks
 
     async def run() -> None:
-        last = await deliverable(await answer(x))
+        last = await then(waited(answer(x)), deliverable)
         assert last.response is not None
         last.response.body.close()
 
@@ -393,7 +394,7 @@ def test_all_looks_are_noted(tmp_path: Path) -> None:
     x = kit.exchange("/sub/index.html")
     memo = x.memo = Memo(x.headers_in)
     x.files = memo.looks
-    asyncio.run(answer(x))
+    asyncio.run(waited(answer(x)))
     paths = {path.removeprefix(str(tmp_path)) for path, _, _ in memo.looks.found}
     assert paths >= {
         "/htdocs/cache/sub/index.html", "/nowhere", "/htdocs/sub/index.html", "/htdocs/.htaccess",

@@ -70,7 +70,8 @@ def test_redirects(tmp_path: Path, rule: str, target: str, status: int, location
     ("flags", "sends_away"),
     [
         ("R,L", True), ("R=301,L,NC", True), ("R=303,L,B", True), ("R", False), ("L", False), ("R,L,NE", False),
-        ("R,L,QSA", False), ("R,L,E=a:b", False), ("R=404,L", False), ("R,L,C", False), ("R,END", False), ("P,L", False),
+        ("R,L,QSA", False), ("R,L,E=a:b", False), ("R=404,L", False), ("R,L,C", False), ("R,END", False),
+        ("P,L", False),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("in_directory", [False, True])
