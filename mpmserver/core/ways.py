@@ -132,7 +132,7 @@ class Ways:
                 return
             way.watched = True
             before = self._watched.pop(way.key, None)
-            if before is not None:
+            if before is not None and before is not way:
                 watches.release(before)
             self._watched[way.key] = way
         way.valid_until = now + recall.revalidate

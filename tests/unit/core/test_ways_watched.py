@@ -101,6 +101,22 @@ def test_a_change_on_a_watched_way_is_heard_of(watched: Watched, change: str) ->
     assert headers.get("x-above") == ("yes" if change == "above" else None)
 
 
+def watched_ways(watched: Watched) -> int:
+    return sum(way.watched for way in watched.known.values())
+
+
+def test_a_way_that_is_watched_anew_is_heard_of_again(watched: Watched) -> None:
+    watched.ask(times=ways.OFTEN)
+    assert watched_ways(watched) == 1
+    watched.watches._make_stale(None)  # as when the kernel could not tell everything: nothing has changed, though
+    assert watched_ways(watched) == 0
+    watched.ask(times=ways.OFTEN)
+    assert watched_ways(watched) == 1
+    (watched.folder / ".htaccess").write_text("Header set X-Way there\n")
+    watched.watches.read()
+    assert watched.ask().headers["x-way"] == "there"
+
+
 def test_a_folder_that_is_gone_is_not_there(watched: Watched) -> None:
     watched.ask(times=ways.OFTEN)
     assert watched.ask("/one/two/none/x").status == 404
