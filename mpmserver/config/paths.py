@@ -10,6 +10,8 @@ def server_relative(server_root: str, path: str) -> str:
 
     A trailing slash stays, for messages show it. (ap_server_root_relative)
     """
+    if path[:1] == "/" and "//" not in path and "/." not in path:
+        return path
     joined = os.path.join(server_root, path)
     normal = os.path.normpath(joined).replace("//", "/", 1)
     names_directory = joined.endswith(("/", "/.", "/..")) and normal != "/"

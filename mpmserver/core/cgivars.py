@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.names import (
     LOCAL_NAME_NOTE,
@@ -27,6 +28,7 @@ from mpmserver.http.uri import escape_path
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.http.headers import Headers
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAMES_MOST = 1024
@@ -61,17 +63,18 @@ _places: dict[tuple[object, ...], dict[str, str]] = {}
 def common_vars(x: Exchange) -> dict[str, str]:
     """Return the variables that hold for any request, over its own environment (SetEnv, SetEnvIf), and that."""
     env = x.env
-    values = _header_vars(x, x.settings.core.cgi_pass_auth)
+    values = env.copy()
+    _add_headers(values, x.headers_in, x.settings.core.cgi_pass_auth)
     values |= _place_vars(x)
-    if env.get("PATH"):
+    if env and env.get("PATH"):
         values["PATH"] = env["PATH"]
     values["REMOTE_ADDR"] = x.client_ip
-    values["REMOTE_PORT"] = str(x.peer.remote[1])
+    values["REMOTE_PORT"] = str(x.peer.port)
     if x.filename:
         values["SCRIPT_FILENAME"] = x.filename
     if x.user is not None:
         values["REMOTE_USER"] = x.user
-    elif (user := _earlier_user(x)) is not None:
+    elif x.prev is not None and (user := _earlier_user(x.prev)) is not None:
         values["REDIRECT_REMOTE_USER"] = user
     if x.auth_type is not None:
         values["AUTH_TYPE"] = x.auth_type
@@ -79,7 +82,7 @@ def common_vars(x: Exchange) -> dict[str, str]:
         values["REDIRECT_URL"] = x.prev.uri
         if x.prev.args is not None:
             values["REDIRECT_QUERY_STRING"] = x.prev.args
-    return {**env, **values}
+    return values
 
 
 def _place_vars(x: Exchange) -> dict[str, str]:
@@ -117,52 +120,50 @@ def _make_place_vars(x: Exchange) -> dict[str, str]:
     }
 
 
-def _earlier_user(x: Exchange) -> str | None:
-    """Who had to say who he is before the last of the internal redirects that led here."""
-    before = x.prev
+def _earlier_user(before: Exchange | None) -> str | None:
+    """Who had to say who he is before the last of the internal redirects that led on from here."""
     while before is not None and before.user is None:
         before = before.prev
     return None if before is None else before.user
 
 
-def _header_vars(x: Exchange, pass_auth: bool) -> dict[str, str]:
+def _add_headers(values: dict[str, str], headers: Headers, pass_auth: bool) -> None:
     """HTTP_*: one for each header whose name can be a variable's; several received under one name are joined."""
-    values: dict[str, str] = {}
-    for name, value in x.headers_in.merged_items():
+    for name, value in headers.merged_items():
         variable = _variables[name]
         if variable and (pass_auth or variable not in _SECRET):
-            values[variable] = path_text(value)
-    return values
+            values[variable] = value if value.isascii() else path_text(value)
 
 
-async def cgi_vars(x: Exchange) -> dict[str, str]:
-    """Return the whole environment of a CGI script (RFC 3875 4.1)."""
+def cgi_vars(x: Exchange) -> dict[str, str] | Coroutine[Any, Any, dict[str, str]]:
+    """Return the whole environment of a CGI script (RFC 3875 4.1); a coroutine of it where PATH_INFO is to be mapped."""
     values = common_vars(x)
-    script = script_name(x)
+    args, target = x.args, x.request.target
     values |= {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "SERVER_PROTOCOL": x.protocol,
         "REQUEST_METHOD": x.method,
-        "QUERY_STRING": path_text(x.args or ""),
-        "REQUEST_URI": path_text(x.request.target),
-        "SCRIPT_NAME": script,
+        "QUERY_STRING": path_text(args) if args else "",
+        "REQUEST_URI": target if target.isascii() else path_text(target),
+        "SCRIPT_NAME": script_name(x) if x.path_info else x.uri,
     }
-    if x.path_info:
-        values["PATH_INFO"] = x.path_info
-        found = await lookup_uri(x, escape_path(x.path_info))
-        if found.filename:
-            values["PATH_TRANSLATED"] = found.filename + found.path_info
-    for name, source in x.settings.core.cgi_vars.items():
-        if name == "REQUEST_URI" and source == "current-uri":
-            values[name] = escape_path(x.uri)
+    if x.settings.core.cgi_vars.get("REQUEST_URI") == "current-uri":
+        values["REQUEST_URI"] = escape_path(x.uri)
+    return _with_path_info(x, values) if x.path_info else values
+
+
+async def _with_path_info(x: Exchange, values: dict[str, str]) -> dict[str, str]:
+    """Add what is behind the script's name, and which file that would be."""
+    values["PATH_INFO"] = x.path_info
+    found = await lookup_uri(x, escape_path(x.path_info))
+    if found.filename:
+        values["PATH_TRANSLATED"] = found.filename + found.path_info
     return values
 
 
 def script_name(x: Exchange) -> str:
     """The part of the URI that names the script: all of it but the path info. (ap_find_path_info)"""
     uri, info = x.uri, x.path_info
-    if not info:
-        return uri
     left, right = len(uri), len(info)
     while left and right and uri[left - 1] == info[right - 1]:
         left -= 1

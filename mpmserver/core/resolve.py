@@ -2,7 +2,7 @@
 
 The sections that match are joined in merge order by `Server.merge`, which gives the one `Merged` object of that tuple.
 Of each folder that was walked to, a `Way` is kept (`ways.py`): the .htaccess files that were looked for, as they were
-found, and the settings that came of it. Where one has changed, or where links must be checked (Options without
+found, and the settings that came of it. Where one has changed, or where links on it must be checked (Options without
 FollowSymLinks), the walk goes from directory to directory. No answer is kept: whatever existence and link Apache would
 check is checked at each request, but no directory's .htaccess twice for one (its redirects and subrequests), as in
 Apache.
@@ -202,7 +202,7 @@ class Resolver:
                 section = self._htaccess.section(x, merged, directory, asked)
                 if section is not None:
                     merged = server.merge((*merged.sections, section))
-        if free and merged.links_free and all(file.settled and not file.warnings for file in asked):
+        if free and all(file.settled and not file.warnings for file in asked):
             way = x.way = Way(key, tuple(asked), merged)
             self.ways.keep(way)
         return merged

@@ -37,7 +37,7 @@ Key = tuple[int, str]
 
 
 class Way:
-    """What led to a folder of one server, where no link on it had to be checked."""
+    """What led to a folder of one server, where no link on it had to be checked (one inside may have to be)."""
 
     __slots__ = ("asked", "folder_shows", "key", "looks", "merged", "try_after", "valid_until", "watched")
 

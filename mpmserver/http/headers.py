@@ -158,6 +158,8 @@ class Headers:
     def merged_items(self) -> list[tuple[str, str]]:
         """As ``items``, but the fields of one name joined in the place of the first (CGI variables)."""
         self._look_at_all()
+        if len(self.joined) == len(self._fields):
+            return [(name, value) for _, name, value in self._fields]
         spelled: dict[str, str] = {}
         for key, name, _ in self._fields:
             spelled.setdefault(key, name)

@@ -73,7 +73,7 @@ def _read_head(fd: int) -> tuple[ScriptHead, int]:
             break
         position += len(block)
         unread += block or (b"\n" if unread else b"")  # the last line may lack its end
-        head.feed(unread)
+        del unread[: head.feed(unread)]
         if not block:
             break
     return head, position - len(unread)

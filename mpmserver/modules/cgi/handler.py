@@ -16,9 +16,9 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.http.text import path_text
 from mpmserver.http.uri import unescape_query
 from mpmserver.modules.cgi.run import Run
-from mpmserver.modules.cgi.scriptlog import ScriptRecord
+from mpmserver.modules.cgi.scriptlog import NoRecord, ScriptRecord, record_of
 from mpmserver.modules.cgi.spawn import start
-from mpmserver.net.waits import seat
+from mpmserver.net.waits import SEAT, wait
 
 if TYPE_CHECKING:
     from mpmserver.core.body import Response
@@ -39,10 +39,11 @@ def script_handler(words: Words) -> ScriptHandler:
 
     async def answer_script(x: Exchange) -> Response | InternalRedirect:
         """Run the script that `x.filename` names and answer with its output."""
-        record = ScriptRecord(x)
+        record = record_of(x)
         _check(x, words, record)
-        x.env = await cgi_vars(x)
-        await seat()
+        env = cgi_vars(x)
+        x.env = env if isinstance(env, dict) else await env
+        await wait(SEAT)
         run = _start(x, words, record)
         if run.name.startswith("nph-"):
             return run.raw()
@@ -58,12 +59,12 @@ def script_handler(words: Words) -> ScriptHandler:
     return answer_script
 
 
-def _check(x: Exchange, words: Words, record: ScriptRecord) -> None:
+def _check(x: Exchange, words: Words, record: ScriptRecord | NoRecord) -> None:
     """Refuse what is no script or may not be one; raises HTTPError 403 or 404 with Apache's messages."""
     core = x.settings.core
-    options = effective(core.options, core.options_add, core.options_remove, _SYM_LINKS)
-    allowed = options & _EXEC_CGI or x.notes.get("alias-forced-type")
-    if not allowed:
+    if not x.notes.get("alias-forced-type") and not _EXEC_CGI & effective(
+        core.options, core.options_add, core.options_remove, _SYM_LINKS
+    ):
         refusal = 403, words.exec_off, "Options ExecCGI is off in this directory"
     elif x.finfo is None:
         refusal = 404, words.not_found, "script not found or unable to stat"
@@ -79,17 +80,17 @@ def _check(x: Exchange, words: Words, record: ScriptRecord) -> None:
     raise HTTPError(status)
 
 
-def _start(x: Exchange, words: Words, record: ScriptRecord) -> Run:
+def _start(x: Exchange, words: Words, record: ScriptRecord | NoRecord) -> Run:
     """Start the script; raises HTTPError 500 where that fails."""
     try:
-        has_body = x.body.length != 0
-        program = start(x.filename or "", query_words(x.args), x.env, x.settings.core.rlimits, has_body)
+        words_of_query = query_words(x.args) if x.args else []
+        program = start(x.filename or "", words_of_query, x.env, x.settings.core.rlimits, x.body.length != 0)
     except (OSError, ValueError) as error:
         raise _not_started(x, words, record, error) from None
     return Run(x, words, record, program)
 
 
-def _not_started(x: Exchange, words: Words, record: ScriptRecord, error: OSError | ValueError) -> HTTPError:
+def _not_started(x: Exchange, words: Words, record: ScriptRecord | NoRecord, error: OSError | ValueError) -> HTTPError:
     """Log why the script does not run, as it would have said it itself on its stderr."""
     path = x.filename or ""
     name = os.path.basename(path)

@@ -17,6 +17,7 @@ from mpmserver.records import dataclass, field
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
+    from mpmserver.http.headers import Headers
 
 LINE_MOST = 8190
 HEADS_MOST = 256
@@ -26,9 +27,10 @@ HEAD_MOST = 512
 _NUMBER = re.compile(r"[ \t]*([+-]?\d{1,9})")
 _OF_CONTENT = frozenset({"location", "content-length", "content-range", "etag"})
 """Fields that describe the content: an error page of ours drops them. All others survive errors."""
+_NOT_SIMPLE = _OF_CONTENT | {"last-modified", "transfer-encoding"}
 
-
-_heads: dict[bytes, tuple[list[tuple[str, str]], str | None]] = {}
+Fields = list[tuple[str, str]]
+_heads: dict[bytes, tuple[Fields, str | None, tuple[str | None, Fields] | None]] = {}
 
 
 @dataclass(slots=True)
@@ -36,8 +38,10 @@ class ScriptHead:
     """A script's fields in order (nobody changes the list: other requests may have it too), and what it said behind
     Status:."""
 
-    fields: list[tuple[str, str]] = field(default_factory=list)
+    fields: Fields = field(default_factory=list)
     status: str | None = None
+    simple: tuple[str | None, Fields] | None = field(default=None, compare=False)
+    """Of a head that was seen before and says nothing out of the ordinary: the content's type, and the other fields."""
     begun: bool = False
     """Whether a whole line has been read."""
     complete: bool = False
@@ -47,29 +51,27 @@ class ScriptHead:
     decided: bool = False
     """Whether more output can't change anything: the head is complete, overlong, or has a bad line."""
 
-    def feed(self, output: bytearray) -> None:
-        """Cut whole lines off `output` as far as the head goes."""
+    def feed(self, output: bytes | bytearray) -> int:
+        """Read whole lines of what has come, as far as the head goes; returns how many bytes that were."""
         if self.begun or not output:
-            self._feed(output)
-            return
+            return self._feed(output)
         end = output.find(b"\n\n", 0, HEAD_MOST) + 2
         if end < 2:
             end = output.find(b"\n\r\n", 0, HEAD_MOST) + 3
         text = bytes(output[:end])
         known = _heads.get(text)
         if known is not None:
-            self.fields, self.status = known
+            self.fields, self.status, self.simple = known
             self.begun = self.complete = self.decided = True
-            del output[:end]
-            return
-        whole = len(output)
-        self._feed(output)
-        if self.complete and (self.fields or self.status is not None) and len(output) == whole - end:
+            return end
+        begin = self._feed(output)
+        if self.complete and (self.fields or self.status is not None) and begin == end:
             if len(_heads) >= HEADS_MOST:
                 _heads.clear()
-            _heads[text] = self.fields, self.status
+            _heads[text] = self.fields, self.status, _simple(self.fields, self.status)
+        return begin
 
-    def _feed(self, output: bytearray) -> None:
+    def _feed(self, output: bytes | bytearray) -> int:
         begin = 0
         while not self.decided:
             end = output.find(b"\n", begin, begin + LINE_MOST)
@@ -82,7 +84,7 @@ class ScriptHead:
                 self._take(line)
             else:
                 self.complete = self.decided = True
-        del output[:begin]
+        return begin
 
     def _take(self, line: str) -> None:
         self.begun = True
@@ -118,6 +120,16 @@ class ScriptHead:
         return line if len(line) > 3 else LINES.get(int(line)) or f"{line} "
 
 
+def _simple(fields: Fields, status: str | None) -> tuple[str | None, Fields] | None:
+    """The type and the other fields of a head that says nothing else of what it describes; None for any other."""
+    names = {name.lower() for name, _ in fields}
+    if status is not None or not names.isdisjoint(_NOT_SIMPLE):
+        return None
+    types = [value for name, value in fields if name.lower() == "content-type"]
+    kept = [pair for pair in fields if pair[0].lower() != "content-type"]
+    return (_media_type(types[-1]) if types else None), kept
+
+
 def apply_description(x: Exchange, head: ScriptHead) -> list[tuple[str, str]]:
     """Take over the status and the fields that describe the content; returns the other fields."""
     if head.status is not None:
@@ -127,10 +139,23 @@ def apply_description(x: Exchange, head: ScriptHead) -> list[tuple[str, str]]:
 
 def apply_head(x: Exchange, head: ScriptHead) -> None:
     """Put a script's fields where the answer takes them from; raises HTTPError 304 or 412 as the request asks."""
-    kept = x.err_headers_out
-    cookies = kept.get_all("Set-Cookie")
-    others = apply_description(x, head)
+    simple = head.simple
+    if simple is None:
+        others = apply_description(x, head)
+    else:
+        kind, others = simple
+        if kind is not None:
+            x.content_type = kind
     verdict = meets_conditions(x) if head.status is None and x.method in ("GET", "HEAD") else None
+    if others or x.err_headers_out.joined:
+        _keep(x.err_headers_out, others)
+    if verdict is not None:
+        raise HTTPError(verdict)
+
+
+def _keep(kept: Headers, others: Fields) -> None:
+    """Join fields to those that errors have, too; cookies are never joined to one."""
+    cookies = kept.get_all("Set-Cookie")
     for name, value in others:
         if name.lower() == "set-cookie":
             cookies.append(value)
@@ -139,16 +164,19 @@ def apply_head(x: Exchange, head: ScriptHead) -> None:
     if cookies:
         kept.unset("Set-Cookie")
         kept.extend(("Set-Cookie", value) for value in cookies)
-    if verdict is not None:
-        raise HTTPError(verdict)
+
+
+def _media_type(value: str) -> str:
+    """A media type as it is sent: in lower case but for its parameters."""
+    kind, semicolon, parameters = value.rstrip(" \t").partition(";")
+    return kind.lower() + semicolon + parameters
 
 
 def _describe(x: Exchange, name: str, value: str) -> bool:
     """Take a field that describes the content, or the framing, which is this server's business; False for others."""
     key = name.lower()
     if key == "content-type":
-        kind, semicolon, parameters = value.rstrip(" \t").partition(";")
-        x.content_type = kind.lower() + semicolon + parameters
+        x.content_type = _media_type(value)
     elif key in _OF_CONTENT:
         x.headers_out.set(name, value)
     elif key == "last-modified":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mpmserver.core.body import BodyError, Response, Stream, StreamBroken
+from mpmserver.core.body import BodyError, Content, Response, Stream, StreamBroken
 from mpmserver.core.module import InternalRedirect
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -20,12 +20,14 @@ from mpmserver.net.waits import TimedOut, sleep
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
-    from mpmserver.modules.cgi.scriptlog import ScriptRecord
+    from mpmserver.modules.cgi.scriptlog import NoRecord, ScriptRecord
     from mpmserver.modules.cgi.spawn import Program
     from mpmserver.modules.cgi.words import Words
 
 READ_AHEAD = 32000
 """Output that is looked for before the head is sent: where it ends within this, its length is known."""
+WHOLE_MOST = 1 << 18
+"""Bytes of output, surely in memory, that are sent in one piece."""
 TRUST_LENGTH = "ap_trust_cgilike_cl"
 """The environment variable by which a script's Content-Length is believed."""
 RECORD_MOST = 1 << 20
@@ -36,7 +38,7 @@ PIECE = 65536
 class Run:
     """One run of a script; made when it has been started."""
 
-    def __init__(self, x: Exchange, words: Words, record: ScriptRecord, program: Program) -> None:
+    def __init__(self, x: Exchange, words: Words, record: ScriptRecord | NoRecord, program: Program) -> None:
         self.x = x
         self._words = words
         self._record = record
@@ -47,10 +49,16 @@ class Run:
 
     async def answer(self) -> Response | InternalRedirect:
         """Read the script's head and do what it asks for."""
-        x, head = self.x, ScriptHead()
+        x, script, head = self.x, self.script, ScriptHead()
         try:
-            await self._read_head(head)
-            await self.script.fill()  # a body that is known to be broken is answered as such
+            while not (head.decided or script.ended):
+                await script.pump()
+                if script.output.size:
+                    script.output.cut(head.feed)
+            if script.takes_body:
+                await script.fill()  # a body that is known to be broken is answered as such
+        except TimedOut:
+            raise self._silent_head() from None
         except BodyError as error:
             self.log_body(error)
             raise
@@ -62,15 +70,17 @@ class Run:
             await self._record_failure(error.status, head)
             if error.status != 304:
                 raise
-            self.script.close(kill=not self.script.ended)
+            script.close(kill=not script.ended)
             return Response(304)
-        self._check_status(head)
-        location = x.headers_out.get("Location")
-        if location is not None and x.status == 200:
-            await self.script.finish()
-            return await self._redirect(location)
-        if not self.script.ended:
+        if head.status is not None and not 100 <= x.status <= 599:
+            self._log(f"Invalid status line from script '{self.name}': {head.status[:30]}")
+        if x.status == 200 and "location" in x.headers_out.joined:
+            await script.finish()
+            return await self._redirect(x.headers_out.joined["location"])
+        if not script.ended:
             await sleep(0)  # it may have ended when others have been answered: then all is sent in one piece
+            if script.output.size < READ_AHEAD:
+                script.read_output(READ_AHEAD)
         return self._response(head)
 
     def raw(self) -> Response:
@@ -79,22 +89,13 @@ class Run:
 
     # The head
 
-    async def _read_head(self, head: ScriptHead) -> None:
-        """Pump until the script's head is complete, or never will be; raises HTTPError 504."""
-        script, output = self.script, self.script.output
-        while True:
-            if output.size:
-                output.cut(head.feed)
-            if head.decided or script.ended:
-                return
-            try:
-                await script.pump()
-            except TimedOut:
-                script.close(kill=True)
-                self.log_silence()
-                self._log(f"Script timed out before returning headers: {self.name}")
-                self._record.failed(504, None, b"")
-                raise HTTPError(504) from None
+    def _silent_head(self) -> HTTPError:
+        """The script's time was up before its head was complete: it is killed, and the answer is 504."""
+        self.script.close(kill=True)
+        self.log_silence()
+        self._log(f"Script timed out before returning headers: {self.name}")
+        self._record.failed(504, None, b"")
+        return HTTPError(504)
 
     async def _refuse(self, head: ScriptHead) -> None:
         """Log what is wrong with the script's output, after all that it has said itself; raises HTTPError 500."""
@@ -111,10 +112,6 @@ class Run:
     async def _record_failure(self, status: int, head: ScriptHead) -> None:
         rest = await self.script.finish(keep=RECORD_MOST if self._record.wanted else 0)
         self._record.failed(status, head.bad_line, rest)
-
-    def _check_status(self, head: ScriptHead) -> None:
-        if head.status is not None and not 100 <= self.x.status <= 599:
-            self._log(f"Invalid status line from script '{self.name}': {head.status[:30]}")
 
     # The answer
 
@@ -135,14 +132,17 @@ class Run:
         return InternalRedirect(location, content_type=x.content_type, quick=False)
 
     def _response(self, head: ScriptHead) -> Response:
+        """What is sent: where all has been said already, and needs no care, at once; else as it comes."""
         x, script = self.x, self.script
-        if not script.ended and script.output.size < READ_AHEAD:
-            script.read_output(READ_AHEAD)
-        given = x.headers_out.get("Content-Length")
-        x.headers_out.unset("Content-Length")
+        given = x.headers_out.joined.get("content-length")
+        if given is not None:
+            x.headers_out.unset("Content-Length")
         length = script.output.size if script.ended else None
-        if TRUST_LENGTH in x.env and given is not None and given.isdecimal():
+        if given is not None and TRUST_LENGTH in x.env and given.isdecimal():
             length = int(given)
+        elif length is not None and length <= WHOLE_MOST and script.has_said_all and not script.takes_body:
+            if "range" not in x.headers_in.joined:  # of a script's answer no range is ever cut
+                return Response(x.status, WholeOutput(script), head.status_line)
         return Response(x.status, ScriptOutput(self, length), head.status_line)
 
     # What is said about it
@@ -180,6 +180,19 @@ class Run:
 
     def _log(self, message: str) -> None:
         self.x.server.log(Level.ERROR, self._words.module, message, self.x)
+
+
+class WholeOutput(Content):
+    """The body of the answer of a script that has ended, and has all been heard."""
+
+    __slots__ = ("_script",)
+
+    def __init__(self, script: Script) -> None:
+        self.data = script.output.take()
+        self._script = script
+
+    def close(self) -> None:
+        self._script.close(kill=False)
 
 
 class ScriptOutput(Stream):

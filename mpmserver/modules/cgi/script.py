@@ -49,7 +49,7 @@ class Script:
 
     __slots__ = (
         "_body", "_body_done", "_client_fd", "_closed", "_listener", "_message", "_pid", "_reaper", "_seconds",
-        "_stderr", "_stdin", "_stdout", "_to_script", "output",
+        "_stderr", "_stdin", "_stdout", "_to_script", "ended", "output", "takes_body",
     )  # fmt: skip
 
     def __init__(
@@ -66,15 +66,19 @@ class Script:
         self._stdout = program.stdout
         self._stderr = program.stderr
         self._to_script = b""
-        self._body_done = self._stdin < 0
+        self.takes_body = self._stdin >= 0
+        """The request has a body, whether or not the script wants it."""
+        self._body_done = not self.takes_body
         """The script has got, or will get, no more of the request's body."""
         self._message = b""
         self._closed = False
+        self.ended = False
+        """The script will produce no more output."""
 
     @property
-    def ended(self) -> bool:
-        """True when the script will produce no more output."""
-        return self._stdout < 0
+    def has_said_all(self) -> bool:
+        """Whether neither output nor messages can come any more."""
+        return self._stdout < 0 and self._stderr < 0
 
     async def pump(self, blocked_on: int = -1, seconds: float | None = None) -> bool:
         """Wait until something can go on and move it; True where `blocked_on` (the client) may be written to.
@@ -86,7 +90,8 @@ class Script:
         if not self._body_done:
             await self.fill()
             body_fd = self._body_wanted()
-        stdout, stderr, client = self._stdout_wanted(), self._stderr, self._client_fd
+        stdout = self._stdout if self.output.size < HIGH_WATER else self._stdout_wanted()
+        stderr, client = self._stderr, self._client_fd
         if stdout >= 0 and stderr >= 0 and self._body_done and blocked_on < 0:  # as nearly always
             reads: tuple[int, ...] = stdout, stderr
             writes: tuple[int, ...] = ()
@@ -104,7 +109,7 @@ class Script:
             self._feed()
         if stdout in fds:
             self.read_output()
-        if stderr in fds:
+        if stderr in fds or (self.ended and stderr >= 0):  # as a rule both end at once
             self._read_messages()
         return blocked_on in fds
 
@@ -142,10 +147,9 @@ class Script:
         return -1 if self._body_done or self._to_script or self._stdin < 0 else self._body.fd
 
     def _stdout_wanted(self) -> int:
-        """The script is read while the client takes its output, and beyond that only to let the body go on."""
-        if self.output.size < HIGH_WATER or (not self._body_done and self._stdin >= 0):
-            return self._stdout
-        return -1
+        """What a script is read from that has much to say: nothing, until the client has taken some; except that the
+        body must go on."""
+        return self._stdout if not self._body_done and self._stdin >= 0 else -1
 
     def _feed(self) -> None:
         try:
@@ -173,6 +177,7 @@ class Script:
             return
         os.close(fd)
         self._stdout = -1
+        self.ended = True
 
     def _read_messages(self) -> bool:
         """Log what the script has complained of, without waiting; False where nothing has come."""
@@ -224,17 +229,23 @@ class Script:
             os.close(self._stdin)
             self._stdin = -1
 
+    def _hang_up(self) -> None:
+        """Listen no more, but for what has been said already."""
+        if self._stderr >= 0:
+            self._read_messages()
+        for fd in (self._stdout, self._stderr):
+            if fd >= 0:
+                os.close(fd)
+        self._stdout = self._stderr = -1
+        self.ended = True
+
     def close(self, kill: bool) -> None:
         """Give everything back; the process itself goes to the reaper. May be called again."""
         if self._closed:
             return
         self._closed = True
-        if self._stderr >= 0:
-            self._read_messages()
+        if not self.has_said_all:
+            self._hang_up()
         self._close_stdin()
-        for fd in (self._stdout, self._stderr):
-            if fd >= 0:
-                os.close(fd)
-        self._stdout = self._stderr = -1
         self.output.close()
         self._reaper.hand_over(self._pid, kill)

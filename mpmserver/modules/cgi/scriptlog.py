@@ -13,29 +13,50 @@ if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
 
+class NoRecord:
+    """Where no ScriptLog is configured."""
+
+    wanted = False
+    """Whether anything is written."""
+
+    def note_body(self, data: bytes) -> None:
+        """Nothing is kept."""
+
+    def error(self, status: int, message: bytes) -> None:
+        """Nothing is written."""
+
+    def failed(self, status: int, bad_line: str | None, output: bytes) -> None:
+        """Nothing is written."""
+
+
+_NO_RECORD = NoRecord()
+
+
+def record_of(x: Exchange) -> ScriptRecord | NoRecord:
+    """What takes down what becomes of one request."""
+    settings = x.server[CgiServer]
+    return _NO_RECORD if settings.script_log is None else ScriptRecord(x, settings, settings.script_log)
+
+
 class ScriptRecord:
-    """What is written down of one request; nothing where no ScriptLog is configured.
+    """What is written down of one request.
 
     The file grows to ScriptLogLength (and by the record that crosses it), then nothing more is written.
     """
 
-    def __init__(self, x: Exchange) -> None:
+    wanted = True
+
+    def __init__(self, x: Exchange, settings: CgiServer, path: str) -> None:
         self._x = x
-        settings = x.server[CgiServer]
-        self._path = settings.script_log
+        self._path = path
         self._most = settings.script_log_length
         self.buffer_size = settings.script_log_buffer
         self.body = b""
         """The first ScriptLogBuffer bytes of the request's body."""
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anything would be written."""
-        return self._path is not None
-
     def note_body(self, data: bytes) -> None:
         """Keep what the script was sent, as far as it is to be kept."""
-        if self._path is not None and len(self.body) < self.buffer_size:
+        if len(self.body) < self.buffer_size:
             self.body += data[: self.buffer_size - len(self.body)]
 
     def error(self, status: int, message: bytes) -> None:
@@ -56,8 +77,6 @@ class ScriptRecord:
         self._write(status, b"".join(parts))
 
     def _write(self, status: int, text: bytes) -> None:
-        if self._path is None:
-            return
         x = self._x
         query = f"?{x.args}" if x.args else ""
         stamp = time.strftime("%a %b %d %H:%M:%S %Y")

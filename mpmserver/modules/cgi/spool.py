@@ -18,15 +18,21 @@ class Spool:
     def __init__(self) -> None:
         self.size = 0
         """Bytes that wait."""
-        self._memory = bytearray()
+        self._memory: bytes | bytearray = b""
+        """A bytearray where there was more than one piece."""
         self._fd = -1
         self._read_at = 0
         self._write_at = 0
 
     def put(self, data: bytes) -> None:
         """Append; raises OSError where the disk is full."""
-        if self._fd < 0 and len(self._memory) + len(data) <= IN_MEMORY:
-            self._memory += data
+        if self._fd < 0 and self.size + len(data) <= IN_MEMORY:
+            if not self.size:
+                self._memory = data
+            else:
+                if isinstance(self._memory, bytes):
+                    self._memory = bytearray(self._memory)
+                self._memory += data
             self.size += len(data)
             return
         if self._fd < 0:
@@ -38,17 +44,17 @@ class Spool:
             self.size += written
             data = data[written:]
 
-    def cut(self, reader: Callable[[bytearray], None]) -> None:
-        """Have a reader cut what it wants off the front of what is in memory."""
-        before = len(self._memory)
-        reader(self._memory)
-        self.size -= before - len(self._memory)
+    def cut(self, reader: Callable[[bytes | bytearray], int]) -> None:
+        """Have a reader look at what is in memory, and drop as much off its front as it says."""
+        count = reader(self._memory)
+        self._memory = self._memory[count:]
+        self.size -= count
 
     def take(self) -> bytes:
         """Return some of what has waited longest, b"" where nothing waits."""
         if self._memory:
             data = bytes(self._memory)
-            self._memory.clear()
+            self._memory = b""
             self.size -= len(data)
             return data
         if self._fd < 0:

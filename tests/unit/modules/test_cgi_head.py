@@ -19,7 +19,7 @@ MODIFIED = "Wed, 15 Nov 2023 08:49:37 GMT"
 
 def fed(output: bytes) -> tuple[ScriptHead, bytes]:
     head, buffer = ScriptHead(), bytearray(output)
-    head.feed(buffer)
+    del buffer[: head.feed(buffer)]
     return head, bytes(buffer)
 
 
@@ -86,7 +86,7 @@ def test_pieces_make_no_difference(output: bytes, size: int) -> None:
     head, buffer = ScriptHead(), bytearray()
     for start in range(0, len(output), size):
         buffer += output[start : start + size]
-        head.feed(buffer)
+        del buffer[: head.feed(buffer)]
     assert (head, bytes(buffer)) == (whole, left)
 
 
