@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 32000
 """Output that is looked for before the head is sent: where it ends within this, its length is known."""
+MOMENT_SECONDS = 0.001
+"""How long the beginning of a script's answer waits for the next piece, or the end: about as long as it takes a
+program that has nothing more to say to end. Sent by itself, it costs server and client as much as a second answer."""
+MOMENTS = 4
+"""So many pieces are waited for."""
 WHOLE_MOST = 1 << 18
 """Bytes of output, surely in memory, that are sent in one piece."""
 TRUST_LENGTH = "ap_trust_cgilike_cl"
@@ -78,9 +83,7 @@ class Run:
             await script.finish()
             return await self._redirect(x.headers_out.joined["location"])
         if not script.ended:
-            await sleep(0)  # it may have ended when others have been answered: then all is sent in one piece
-            if script.output.size < READ_AHEAD:
-                script.read_output(READ_AHEAD)
+            await self._look_ahead()
         return self._response(head)
 
     def raw(self) -> Response:
@@ -114,6 +117,22 @@ class Run:
         self._record.failed(status, head.bad_line, rest)
 
     # The answer
+
+    async def _look_ahead(self) -> None:
+        """Give a script a moment to say the rest, as most do: then all is sent in one piece."""
+        script = self.script
+        if script.takes_body:
+            await sleep(0)
+            if script.output.size < READ_AHEAD:
+                script.read_output(READ_AHEAD)
+            return
+        try:
+            for _ in range(MOMENTS):
+                if script.ended or script.output.size >= READ_AHEAD:
+                    break
+                await script.listen(MOMENT_SECONDS)
+        except TimedOut:
+            pass  # it is still at work: what there is goes out
 
     async def _redirect(self, location: str) -> InternalRedirect:
         """Go on at a local Location as a GET without a body; raises HTTPError 302 for any other."""

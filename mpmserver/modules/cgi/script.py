@@ -113,6 +113,16 @@ class Script:
             self._read_messages()
         return blocked_on in fds
 
+    async def listen(self, seconds: float) -> None:
+        """Wait for more output alone, or its end, and take it; raises TimedOut and ClientGone as `pump` does."""
+        stdout, client = self._stdout, self._client_fd
+        waited = Ready((stdout,), (), TimeoutClass.SCRIPT, seconds, () if client < 0 else (client,))
+        if client in await wait(waited):
+            raise ClientGone("the client has left")
+        self.read_output()
+        if self.ended and self._stderr >= 0:
+            self._read_messages()
+
     async def _wait_for_body(self, waited: Ready) -> tuple[int, ...]:
         """Wait for the script, or for the request's body where its time is up first."""
         left = self._body.seconds_left()
