@@ -136,7 +136,7 @@ def _add_headers(values: dict[str, str], headers: Headers, pass_auth: bool) -> N
 
 
 def cgi_vars(x: Exchange) -> dict[str, str] | Coroutine[Any, Any, dict[str, str]]:
-    """Return the whole environment of a CGI script (RFC 3875 4.1); a coroutine of it where PATH_INFO is to be mapped."""
+    """The whole environment of a CGI script (RFC 3875 4.1); a coroutine of it where PATH_INFO is to be mapped."""
     values = common_vars(x)
     args, target = x.args, x.request.target
     values |= {

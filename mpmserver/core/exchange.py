@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mpmserver.core.body import Filter, RequestBody, Response
     from mpmserver.core.plan import Plan
     from mpmserver.core.recall.memo import Memo
+    from mpmserver.core.recall.routes import Route
     from mpmserver.core.site import Merged, Server
     from mpmserver.core.ways import Way
     from mpmserver.core.world import World
@@ -123,6 +124,7 @@ class Exchange:
         "request",
         "request_time",
         "response",
+        "route",
         "sent_body",
         "server",
         "settings",
@@ -150,6 +152,8 @@ class Exchange:
         """How hooks look at the disk."""
         self.memo: Memo | None = None
         """What decides whether this request's answer is remembered, None where it won't be; one for its whole chain."""
+        self.route: Route | None = None
+        """What takes the place of its phases, where it is known to which handler they lead."""
         self.method = request.method
         self.protocol = request.protocol
         self.unparsed_uri = request.target

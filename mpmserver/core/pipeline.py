@@ -107,6 +107,9 @@ def phases(x: Exchange, quick: bool = False) -> Outcome | Waiting:
 
     `quick`: a quick handler may answer; where a handler has redirected, or nothing will be sent, it may not.
     """
+    if x.route is not None:
+        x.route.lead(x)
+        return None
     if not x.plan.begins_plainly or (x.prev is not None and x.plan.post_read):
         return _phases_waiting(x, quick)
     path = x.uri
@@ -267,7 +270,7 @@ async def _handle_waiting(x: Exchange, given: str | None, steps: Steps, begun: A
 def _doubt(x: Exchange, step: Step) -> None:
     """Don't remember what a handler says that isn't pure, an error or no answer included."""
     if x.memo is not None and not step.hook.pure(x.settings):
-        x.memo.refuse(f"mod_{step.module}")
+        x.memo.end_at(x, step.module)
 
 
 def _without_handler(x: Exchange, name: str) -> HTTPError:

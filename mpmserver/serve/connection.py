@@ -296,7 +296,10 @@ class Connection:
         x = open_exchange(self, request)
         self.head_deadline = None
         if self.shelf is not None:
-            x.memo = memo = self.shelf.recall.memo(request, x.server)
+            recall = self.shelf.recall
+            if recall.routes.known:
+                x.route = recall.routes.find(x)
+            x.memo = memo = recall.memo(request, x.server) if x.route is None else None
             if memo is not None:
                 x.files = memo.looks
         try:

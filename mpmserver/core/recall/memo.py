@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mpmserver.core.recall.looks import Looks
+from mpmserver.core.recall.routes import Route, route_of
 
 if TYPE_CHECKING:
+    from mpmserver.core.exchange import Exchange
     from mpmserver.core.recall.behind import FileBehind
     from mpmserver.http.headers import Headers
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 class Memo:
     """Kept by the first Exchange of a request that might be remembered."""
 
-    __slots__ = ("asked", "at_once", "behind", "body", "expires_after", "file", "head", "looks", "refused")
+    __slots__ = (
+        "asked", "at_once", "behind", "body", "expires_after", "file", "head", "looks", "refused", "route",
+    )  # fmt: skip
 
     def __init__(self, headers: Headers, *, at_once: bool = False) -> None:
         self.at_once = at_once
@@ -33,8 +37,16 @@ class Memo:
         """The seconds between the answer's Date and its Expires, where that is made of the time of the answer."""
         self.refused: str | None = None
         """Why not, in a word or two for the status page; None so far."""
+        self.route: Route | None = None
+        """How it came to a handler that answers anew each time, where that alone speaks against it."""
 
     def refuse(self, reason: str) -> None:
         """The answer depends on more than head and files, or did more than answer; the first reason is kept."""
         if self.refused is None:
             self.refused = reason
+
+    def end_at(self, x: Exchange, module: str) -> None:
+        """A handler is asked that answers anew each time, or declines for more than head and files."""
+        if self.refused is None:
+            self.route = route_of(x, self, module)
+            self.refuse(f"mod_{module}")

@@ -26,6 +26,7 @@ from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.recollection import recollection
 from mpmserver.core.recall.record import Record, key_of
 from mpmserver.core.recall.room import Room, Tenant
+from mpmserver.core.recall.routes import Route, Routes
 from mpmserver.core.recall.shelf import Gists, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.recall.watches import Watches
@@ -132,6 +133,8 @@ class Recall:
         self._in_vain: set[int] = set()
         """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
         self._shared: dict[Any, Any] = {}
+        self.routes = Routes(self)
+        """The ways to what is never remembered."""
 
     def shelf(self, address: tuple[str, int]) -> Shelf:
         """The shelf of a local address."""
@@ -142,7 +145,7 @@ class Recall:
 
     # Finding
 
-    def is_fresh(self, ground: Ground, now: float) -> bool:
+    def is_fresh(self, ground: Ground | Route, now: float) -> bool:
         """Whether what an answer was made from is as it was, by what is known of it or by a look."""
         if ground.look:
             return unchanged(ground.checks)
@@ -173,6 +176,11 @@ class Recall:
             return None
         return Memo(request.headers, at_once=at_once)
 
+    def pass_by(self, reason: str) -> None:
+        """Count a request whose answer is not even thought of being remembered."""
+        self.misses += 1
+        self._count(reason)
+
     def _may_be_brief(self) -> bool:
         """Whether to follow what comes for the first time: to remember it in brief costs less than to do without twice.
 
@@ -191,6 +199,8 @@ class Recall:
         if memo.refused is not None:
             if last.plan.impure is not None and len(self._in_vain) < MOST_IN_VAIN:
                 self._in_vain.add(hash(key_of(first.request)))
+            if memo.route is not None and not memo.at_once:
+                self.routes.keep(first, memo.route, memo)
         elif self.owner is not None and threading.get_ident() != self.owner:
             memo.refuse("answered by another thread")
         else:

@@ -159,9 +159,14 @@ class Run:
         length = script.output.size if script.ended else None
         if given is not None and TRUST_LENGTH in x.env and given.isdecimal():
             length = int(given)
-        elif length is not None and length <= WHOLE_MOST and script.has_said_all and not script.takes_body:
-            if "range" not in x.headers_in.joined:  # of a script's answer no range is ever cut
-                return Response(x.status, WholeOutput(script), head.status_line)
+        elif (
+            length is not None
+            and length <= WHOLE_MOST
+            and script.has_said_all
+            and not script.takes_body
+            and "range" not in x.headers_in.joined  # of a script's answer none is ever cut
+        ):
+            return Response(x.status, WholeOutput(script), head.status_line)
         return Response(x.status, ScriptOutput(self, length), head.status_line)
 
     # What is said about it
