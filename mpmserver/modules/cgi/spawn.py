@@ -18,6 +18,7 @@ import threading
 from _posixsubprocess import fork_exec
 from collections.abc import Mapping, Sequence
 from functools import cache
+from os import O_CLOEXEC, close, pipe2, set_blocking
 from typing import Any
 
 Limits = Mapping[str, tuple[int | None, int | None]]
@@ -70,28 +71,27 @@ def start(
             raise PermissionError(13, os.strerror(13), path)
     launcher = the_launcher()
     variables = _as_variables(environment)
-    pipes: list[tuple[int, int]] = []
+    pipes: list[int] = []
     try:
-        pipes.append(os.pipe2(os.O_CLOEXEC))
-        pipes.append(os.pipe2(os.O_CLOEXEC))
+        pipes += pipe2(O_CLOEXEC)
+        pipes += pipe2(O_CLOEXEC)
+        stdout, their_stdout, stderr, their_stderr = pipes
         their_stdin, stdin = launcher.null, -1
         if has_input:
-            pipes.append(os.pipe2(os.O_CLOEXEC))
-            their_stdin, stdin = pipes[2]
-        (stdout, their_stdout), (stderr, their_stderr) = pipes[:2]
+            their_stdin, stdin = pipe2(O_CLOEXEC)
+            pipes += their_stdin, stdin
         pid = launcher.launch(words, executable, folder or "/", variables, their_stdin, their_stdout, their_stderr)
     except BaseException:
-        for pair in pipes:
-            os.close(pair[0])
-            os.close(pair[1])
+        for fd in pipes:
+            close(fd)
         raise
-    os.close(their_stdout)
-    os.close(their_stderr)
-    os.set_blocking(stdout, False)
-    os.set_blocking(stderr, False)
+    close(their_stdout)
+    close(their_stderr)
+    set_blocking(stdout, False)
+    set_blocking(stderr, False)
     if has_input:
-        os.close(their_stdin)
-        os.set_blocking(stdin, False)
+        close(their_stdin)
+        set_blocking(stdin, False)
     return Program(pid, stdin, stdout, stderr)
 
 
@@ -109,7 +109,9 @@ class Launcher:
     def __init__(self) -> None:
         self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         """The input of programs that have none."""
-        self._failures, self._failures_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._failures = os.memfd_create("failures", os.MFD_CLOEXEC)
+        """Where a child writes why it can't become its program: no pipe, for nearly always there is nothing to read."""
+        self._failures_end = os.dup(self._failures)
         self._lock = threading.Lock()
         self._mask = _Mask()
         for entry in os.listdir("/proc/self/fd"):
@@ -139,7 +141,8 @@ class Launcher:
                     words, paths, False, (), folder, variables, stdin, -1, -1, stdout, -1, stderr,
                     self._failures, self._failures_end, True, True, *_NOTHING_CHANGES,
                 )  # fmt: skip
-                number = self._failure()
+                failure = os.pread(self._failures, 4096, 0)
+                number = self._failure(failure) if failure else 0
         finally:
             if before:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -150,12 +153,11 @@ class Launcher:
             raise OSError(number, os.strerror(number), executable)
         return pid
 
-    def _failure(self) -> int:
-        """The number of the error that kept the last program from running, 0 where it runs."""
-        try:
-            _kind, number, _where = os.read(self._failures, 4096).split(b":", 2)
-        except BlockingIOError:
-            return 0
+    def _failure(self, text: bytes) -> int:
+        """The number of the error that kept the last program from running, as its child has written it down."""
+        os.ftruncate(self._failures, 0)
+        os.lseek(self._failures, 0, os.SEEK_SET)
+        _kind, number, _where = text.split(b":", 2)
         return int(number, 16)
 
 
