@@ -32,6 +32,8 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "file": Cost(118, 3_820),
         ".htaccess at four levels": Cost(234, 7_490),
         "redirect": Cost(138, 4_440),
+        "script": Cost(180, 5_260),
+        "script that was found before": Cost(167, 4_790),
         "not found": Cost(127, 3_730),
     },
 }

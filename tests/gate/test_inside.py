@@ -43,6 +43,8 @@ CASES = {
     "redirect": Case(
         (head_of(f"/rules/ids/term/{number}", "Accept: text/turtle") for number in itertools.count()), b"303"
     ),
+    "script": Case(itertools.repeat(head_of("/cgi-bin/hello"))),
+    "script that was found before": Case(itertools.repeat(head_of("/cgi-bin/hello")), looks=False),
     "not found": Case(itertools.repeat(head_of("/nothing")), b"404"),
 }
 
