@@ -296,12 +296,7 @@ class Connection:
         x = open_exchange(self, request)
         self.head_deadline = None
         if self.shelf is not None:
-            recall = self.shelf.recall
-            if recall.routes.known:
-                x.route = recall.routes.find(x)
-            x.memo = memo = recall.memo(request, x.server) if x.route is None else None
-            if memo is not None:
-                x.files = memo.looks
+            self.shelf.recall.accompany(x)
         try:
             last: Any = answer(x, partial(show_request, self))
             last = deliverable(last) if type(last) is not CoroutineType else then(last, deliverable)

@@ -156,7 +156,16 @@ class Recall:
 
     # Remembering
 
-    def memo(self, request: Request, server: Server) -> Memo | None:
+    def accompany(self, x: Exchange) -> None:
+        """Give a request that has just begun its route, where one is known, or else a memo, where it may have one."""
+        if self.routes.known:
+            x.route = self.routes.find(x)
+        if x.route is None:
+            x.memo = memo = self._memo(x.request, x.server)
+            if memo is not None:
+                x.files = memo.looks
+
+    def _memo(self, request: Request, server: Server) -> Memo | None:
         """What is to follow a request whose answer might be remembered; None for one that can't be."""
         if request.method not in ("GET", "HEAD") or request.has_body or request.expect_continue:
             return None
