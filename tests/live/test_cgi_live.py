@@ -178,7 +178,9 @@ def test_output_comes_while_the_body_is_on_its_way(server: LiveServer) -> None:
         connection.sendall(head + b"6\r\nfirst \r\n")
         received = b""
         while b"first " not in received:
-            received += connection.recv(4096)
+            more = connection.recv(4096)
+            assert more, received
+            received += more
         connection.sendall(b"6\r\nsecond\r\n0\r\n\r\n")
         assert only(received + read_all(connection)).body == b"first second"
 
