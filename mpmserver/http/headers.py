@@ -31,7 +31,7 @@ class Headers:
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[_Field] = []
         self.joined: dict[str, str] = {}
-        """What ``get`` answers, by lower-case name: for the parser and for logs, to read."""
+        """What ``get`` answers, by lower-case name: for the parser, to read."""
         self.asked: set[str] | None = None
         """Where it is a set: the lower-case names that somebody has asked for, and ``*`` when all fields were looked
         at. Recall compares those fields before it gives an answer again. Nobody notes where it is None."""

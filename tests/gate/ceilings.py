@@ -29,11 +29,11 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "recalled, with a look at the files": Cost(8, 455),
         "recalled by its resource": Cost(11.5, 485),
         "recalled in brief": Cost(21, 680),
-        "file": Cost(120, 3_700),
+        "file": Cost(127, 3_850),
         ".htaccess at four levels": Cost(234, 7_490),
         "redirect": Cost(138, 4_440),
         "script": Cost(180, 5_260),
-        "script that was found before": Cost(167, 4_790),
+        "script that was found before": Cost(178, 4_950),
         "not found": Cost(127, 3_730),
     },
 }

@@ -159,8 +159,7 @@ def _one_of(items: Mapping[str, Item], ignore_case: bool = False) -> Maker:
 
 
 def _of_field(name: str, text: Callable[[str | None], str], as_is: bool = False) -> Item:
-    key = name.lower()
-    return Item(lambda x: text(x.headers_in.joined.get(key)), OfField(name, text, as_is))
+    return Item(lambda x: text(x.headers_in.get(name)), OfField(name, text, as_is))
 
 
 def _header_in(name: str) -> Item:
