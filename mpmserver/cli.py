@@ -34,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     gc.disable()  # a start leaves no garbage worth the time; `process.server.serve` says what else speaks against it
     try:
         status = _main(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where the starter has closed it
+            sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return 1

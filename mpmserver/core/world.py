@@ -41,11 +41,14 @@ class World:
         self.pre_connection = tuple(hook for hook in asked if hook is not None)
         """What new connections are shown to before their first request is read; nearly always nothing."""
 
+    def expect_pages(self) -> None:
+        """Make the pages that come along as templates, before any fork. Raises ImportError, OSError."""
+        for module in self.site.modules:
+            for page in module.pages:
+                page.expect()
+
     def expect_requests(self) -> None:
         """Make, before any fork, what the first requests of each child would make for it alone: memory to share."""
         for server in self.site.servers[:MOST_EXPECTED]:
             self.resolver.expect(server)
-        for module in self.site.modules:
-            for page in module.pages:
-                page.expect()
         whole_head(_ANY_HEAD, self.site.main.head_limits)  # what is compiled at its first call (`records.py`)

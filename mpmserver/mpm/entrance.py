@@ -44,11 +44,11 @@ class Entrance:
         """Wait for connections, or don't, as the loop's `may_accept` says now."""
         loop = self._loop
         wanted = loop.may_accept() and time.monotonic() >= self.closed_until
+        if wanted:
+            self.closed_until = 0.0
         if wanted is self._waiting:
             return
         self._wait(wanted)
-        if wanted:
-            self.closed_until = 0.0
         loop.child.process["not_accepting"] = not wanted
 
     def close(self) -> None:

@@ -98,6 +98,7 @@ class EventLoop(ThreadedLoop):
         """Whoever stands first in line gets the seat."""
         slot = task.connection.worker
         task.connection.worker = self.slot
+        slot.show()
         slot.busy(READY)
         self._handed -= 1
         self._free.append(slot)

@@ -182,7 +182,7 @@ class Parking:
     def forget(self, connection: Connection) -> None:
         """A connection that was not parked has been closed: whatever comes with its number is new."""
         fd = connection.fd
-        if self.table[fd] is None and self._armed[fd] != UNARMED:
+        if fd < len(self.table) and self.table[fd] is None and self._armed[fd] != UNARMED:
             self._armed[fd] = UNARMED
             self._poller.forget(fd)
 

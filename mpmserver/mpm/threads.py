@@ -151,8 +151,10 @@ class WorkerThread:
         waited = step(self._child, connection, coroutine, answer, error)
         while not isinstance(waited, Outcome) and not (type(waited) is Ready and waited.kind in PARKED):
             waited = self._driver.answer(connection, coroutine, waited)
-        self._child.flush_logs()
-        self._loop.mail.post(partial(self._loop.follow, task, waited))
+        try:
+            self._child.flush_logs()
+        finally:
+            self._loop.mail.post(partial(self._loop.follow, task, waited))
 
 
 def threaded_geometry(settings: MpmSettings) -> Geometry:

@@ -67,8 +67,9 @@ class Forge:
             worker.start()
             worker.busy(STARTING)
         assert threading.active_count() == 1, "a thread's locks would stay locked for ever in a child"
-        with contextlib.suppress(OSError):  # a log program that doesn't read
-            sys.stderr.flush()
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError):  # a log program that doesn't read
+                sys.stderr.flush()
         pid = os.fork()
         if pid:
             return pid

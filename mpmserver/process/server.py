@@ -25,6 +25,7 @@ from mpmserver.core.mpm_settings import MpmSettings
 from mpmserver.core.scoreboard import Scoreboard
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.core.site import Site
+from mpmserver.core.world import World
 from mpmserver.mpm.base import settings_of
 from mpmserver.net.listen import Listener, ListenFailed, ListenOptions, open_listeners
 from mpmserver.process import check, daemon, handover, pidfile, user
@@ -106,7 +107,7 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     configuration = loaded.configuration
     configuration.secret = inherited.secret or configuration.secret
     identity = user.resolve(configuration)
-    world = compile_world(loaded)
+    world = _compile(loaded)
     opener = _open_logs(world.site, inherited)
     listeners = _listen(configuration, inherited)
     geometry = loaded.mpm.geometry(configuration)
@@ -125,6 +126,15 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
         sink.report = partial(world.site.main.log, Level.ERROR, "core")
     configuration.regexes.report = partial(world.site.main.log, Level.WARN, "core")
     return Parts(error_log, loaded, Generation(forge, geometry), opener, inherited, configuration.path(core.pid_file))
+
+
+def _compile(loaded: Loaded) -> World:
+    world = compile_world(loaded)
+    try:
+        world.expect_pages()
+    except (ImportError, OSError) as error:
+        raise StartError(f"mpmserver: Cannot make the pages of the server: {error}") from None
+    return world
 
 
 def _open_logs(site: Site, inherited: Inherited) -> Opener:

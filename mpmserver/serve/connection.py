@@ -365,6 +365,7 @@ class Connection:
                 last.server.log(Level.ERROR, "core", "".join(traceback.format_exception(error)).rstrip(), last)
         last.keep_alive = keep
         log_request(self, last, started)
+        self.head_deadline = None  # a body has had one, too
         self.peer.keepalives += 1
         return keep
 

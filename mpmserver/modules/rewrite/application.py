@@ -58,7 +58,7 @@ def apply_plain_rule(run: Run, rule: Rule) -> Effect:
         return NOTED
     text, from_outside = output.expand_watching(run)
     if rule.sends_away and not run.tracing and "?" not in text:
-        run.x.filename, run.x.status, run.target = text, rule.status, rule.scheme
+        run.x.filename, run.x.status = text, rule.status
         return SENT_AWAY
     if (from_outside or run.tracing) and _is_unsafe(run, rule, text, from_outside):
         return REFUSED

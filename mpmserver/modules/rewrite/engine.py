@@ -145,7 +145,7 @@ def _go_on(run: Run, rules: list[Rule], rule: Rule, effect: Effect) -> Outcome |
     if run.vary:
         x.headers_out.merge("Vary", ", ".join(run.vary))
     if effect is SENT_AWAY:
-        run.changed = CHANGED
+        run.target, run.changed = rule.scheme, CHANGED
         return CHANGED
     if effect is REFUSED or flags & Flag.STATUS:
         return STATUS
