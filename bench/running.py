@@ -96,8 +96,9 @@ class Running:
 
 
 def environment() -> dict[str, str]:
-    """What a server started from here gets: this checkout's mpmserver, wherever it is started."""
-    return {**os.environ, "PYTHONPATH": str(PROJECT)}
+    """What a server started from here gets: this checkout's mpmserver, wherever it is started, compiled once."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(PROJECT)}
 
 
 def answers(port: int) -> bool:

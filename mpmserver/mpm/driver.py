@@ -14,7 +14,6 @@ from __future__ import annotations
 import select
 import traceback
 from collections.abc import Callable, Coroutine
-from inspect import CORO_CREATED, getcoroutinestate
 from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.settings import Level
@@ -67,13 +66,6 @@ def arrived(
         return connection.arrived(data, moment)
     except BaseException as failure:  # noqa: BLE001 - the one place where a coroutine's errors end
         return failed(child, connection, failure)
-
-
-def stop(child: Child, connection: Connection, coroutine: Conversation) -> None:
-    """Throw Stopped into a coroutine; one that has not begun begins first, as else it would not even clean up."""
-    begun = getcoroutinestate(coroutine) != CORO_CREATED
-    if begun or not isinstance(step(child, connection, coroutine), Outcome):
-        step(child, connection, coroutine, error=Stopped())
 
 
 def failed(child: Child, connection: Connection, failure: BaseException) -> Outcome:

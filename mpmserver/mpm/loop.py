@@ -29,7 +29,7 @@ from mpmserver.http.errors import HTTPError
 from mpmserver.mpm.accept import Acceptor
 from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.display import Display
-from mpmserver.mpm.driver import Conversation, arrived, log_failure, step, stop
+from mpmserver.mpm.driver import Conversation, Stopped, arrived, log_failure, step
 from mpmserver.mpm.entrance import Entrance
 from mpmserver.mpm.parking import Mailbox, Parking, Task, Watch
 from mpmserver.mpm.pollers import READ, OutOfDescriptors, Poller
@@ -401,7 +401,7 @@ class Loop:
         for function in self.mail.take():
             function()
         for task in [*self.parking.tasks(), *self._queued, *self.away]:
-            stop(self.child, task.connection, task.coroutine)
+            step(self.child, task.connection, task.coroutine, error=Stopped())
             task.connection.close()
         for connection in self.parking.idle_connections():
             connection.close()

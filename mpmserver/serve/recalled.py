@@ -72,19 +72,21 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     if started:
         moment.micros = (perf_counter_ns() - started) // 1000
     if sent != len(payload):
-        return _send_rest(connection, kept, payload[sent:], moment.copy())
+        return _send_rest(connection, kept, payload[sent:], moment.copy(), started)
     transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)
 
 
-async def _send_rest(connection: Connection, kept: Told, rest: bytes, moment: Moment) -> Outcome:
+async def _send_rest(connection: Connection, kept: Told, rest: bytes, moment: Moment, started: int) -> Outcome:
     """Go on with an answer of which the client didn't take all at once; `moment` is this answer's own."""
     transport = connection.transport
     try:
         await transport.send([rest], kept[0].timeout)
     except (OSError, TimedOut):
         moment.aborted, moment.keep_alive = True, False
+    if started:
+        moment.micros = (perf_counter_ns() - started) // 1000
     moment.bytes_out, transport.sent = transport.sent, 0
     return _account(connection, kept, moment)
 
@@ -192,6 +194,7 @@ def _in_brief(connection: Connection, brief: Brief, fields: Fields, data: bytes,
     terms = brief.terms
     started = perf_counter_ns() if terms.timed else 0
     if terms.good_for != moment.second and not terms.shelf.holds(terms, moment):
+        terms.shelf.recall.forget_brief(brief)
         return None
     peer, transport = connection.peer, connection.transport
     if peer.keepalives >= terms.most or peer.notes:
@@ -214,7 +217,7 @@ def _in_brief(connection: Connection, brief: Brief, fields: Fields, data: bytes,
     line = data[: data.find(b"\r")]
     kept = (Answered(terms.vhost, line, terms.timeout), terms.outline.lines_of(line, len(body), fields))
     if sent != len(payload):
-        return _send_rest(connection, kept, payload[sent:], moment.copy())
+        return _send_rest(connection, kept, payload[sent:], moment.copy(), started)
     transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)

@@ -137,8 +137,8 @@ class Watched:
             if apart:
                 client.close()  # the next request opens another
             time.sleep(BREATH)
-            if response.status == 404 and self.page.may_be_missing:
-                continue
+            if response.status in (403, 404) and self.page.may_be_missing:
+                continue  # 403, as Apache's, where it was found but could not be opened any more
             version = int(body) if response.status == 200 else -response.status
             if not least <= version <= self.page.begun:
                 self.wrong.append(f"got {version} when {least} was there, {self.page.begun} at most")

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from operator import attrgetter
+from stat import S_ISLNK
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -144,7 +145,9 @@ class Brief:
         try:
             was = _SIGNATURE.unpack_from(own)
             data = os.pread(fd, was[_SIZE], 0) if may_wait else read_now(fd, 0, was[_SIZE])
-            return data if _signature(os.fstat(fd)) == was else None
+            if _signature(os.fstat(fd)) != was:
+                return None
+            return data if len(data) == was[_SIZE] or not data else None
         except OSError:
             return None
         finally:
@@ -183,6 +186,8 @@ def draft_of(first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: 
     folder, _, name = os.fsencode(file.path).rpartition(b"/")
     others = Looks()
     others.found = [look for look in memo.looks.found if look[0] != file.path]
+    if any(not follow and _is_link(found) for path, follow, found in memo.looks.found if path == file.path):
+        return None  # it is opened by its name, and nothing that is behind a link
     follows = all(follow for path, follow, _ in memo.looks.found if path == file.path)
     key = Key(
         form,
@@ -195,6 +200,10 @@ def draft_of(first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: 
     )
     own = b"%b%b%b" % (_SIGNATURE.pack(*file.signature), name, sent[start:end])
     return Draft(key, others, own, _SIGNATURE.size + len(name))
+
+
+def _is_link(found: os.stat_result | int) -> bool:
+    return not isinstance(found, int) and S_ISLNK(found.st_mode)
 
 
 def _form(sent: bytes, start: int, end: int, places: Stamps) -> Form | None:

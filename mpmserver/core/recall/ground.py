@@ -63,7 +63,7 @@ class Ground:
         if self.second != moment.second:
             self.stamp(moment)
             self.second = moment.second
-        if not self.look:
+        if not self.look and moment.second + 1 <= self.valid_until:
             self.good_for = moment.second
 
     def stamp(self, moment: Moment) -> None:

@@ -26,6 +26,8 @@ MOST: Final = 512
 """How many routes a process keeps at most: scripts are fewer than files."""
 ROUTE_BYTES: Final = 4096
 """What one costs: of RecallSize, as much again as for answers goes to routes at most."""
+LONGEST: Final = 1024
+"""Bytes of a request line; of a longer one there is no route, for it keeps that several times over."""
 _PLAIN: Final = (str, int, bool, type(None))
 
 
@@ -83,6 +85,8 @@ class Route:
 
 def route_of(x: Exchange, memo: Memo, module: str) -> Route | None:
     """The route of a request, where there is nothing about it that a `Route` doesn't hold."""
+    if len(x.request.request_line) > LONGEST:
+        return None
     if x.prev is not None or x.main is not None or x.trace is not None or x.peer.notes or EVERYTHING in memo.asked:
         return None
     if x.method != x.request.method or x.protocol != x.request.protocol or x.headers_in is not x.request.headers:

@@ -70,7 +70,7 @@ class Shelf:
         """Level 2: what answers a head, where one with its gist has been parsed; it may have to be looked at."""
         line, _, fields = head.partition(b"\r\n")
         known = self.gists.get(line)
-        if known is None:
+        if known is None or (len(head) > limits.few and not within(limits, head)):
             return None
         _, (match, _, deciding, shown), by_gist = known
         found = match(fields)
@@ -78,7 +78,7 @@ class Shelf:
             return None
         groups = found.groups(ABSENT)
         kept = by_gist.get(b"\n".join(groups[deciding]))
-        if kept is None or (len(head) > limits.few and not within(limits, head)):
+        if kept is None:
             return None
         if groups[-1]:
             moment.shown = groups[shown]
@@ -88,6 +88,8 @@ class Shelf:
 
     def in_brief(self, head: bytes, limits: HeadLimits) -> tuple[Brief, Fields] | None:
         """What answers a head in brief, with the fields that its log lines show; it may have to be looked at."""
+        if not self.families or not within(limits, head):
+            return None
         line, _, fields = head.partition(b"\r\n")
         for (_, shown, _), known, briefs in self.families:
             found = known.match(fields)
@@ -97,7 +99,7 @@ class Shelf:
             brief = briefs.get(b"\n".join((line, *groups[known.deciding])))
             if brief is not None:
                 none = groups[-1] and groups[known.shown].count(ABSENT) == len(shown)  # of those that are shown
-                return (brief, {} if none else known.fields(groups)) if within(limits, head) else None
+                return (brief, {} if none else known.fields(groups))
         return None
 
     def resource(self, request: Request) -> Record | None:

@@ -264,6 +264,17 @@ def test_a_wait_that_is_refused_leaves_nothing_behind() -> None:
         sock.close()
 
 
+def test_a_connection_that_never_came_in_is_forgotten() -> None:
+    lot = Lot("select")
+    connection, _client = lot.connection()
+    table = len(lot.parking.table)
+    lot.parking.forget(SimpleNamespace(fd=table + 1000))  # type: ignore[arg-type]
+    lot.parking.forget(connection)
+    assert len(lot.parking.table) == table
+    for sock in lot.sockets:
+        sock.close()
+
+
 def test_mail_from_many_threads_arrives_once_and_in_order() -> None:
     mail = Mailbox()
     got: list[tuple[int, int]] = []

@@ -40,6 +40,7 @@ def site(tmp_path: Path, text: str) -> SiteKit:
         ("^/x$ http://o/ [P]", "/x", 403, None),
         ("^/x/(.*) $1", "/x/a%3fb", 403, None),
         ("^/x/(.*) /a.html?$1", "/x/a%20b", 403, None),
+        ("^/x/(.*) http://o.test/$1$1$1 [R,L]", "/x/" + 6000 * "a", 500, None),
     ],
 )
 def test_server_rules(tmp_path: Path, rule: str, target: str, status: int, result: str | None) -> None:
