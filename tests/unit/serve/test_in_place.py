@@ -136,3 +136,13 @@ def test_a_bug_costs_its_request_and_no_more(tmp_path: Path, monkeypatch: pytest
     assert drive(step) is Outcome.CLOSED
     assert transport.output.startswith(b"HTTP/1.1 500 ")
     assert [line for line in log_of(connection.world) if "ZeroDivisionError" in line]
+
+
+def test_the_next_head_has_its_own_time_behind_a_body(tmp_path: Path) -> None:
+    transport = MemoryTransport([b"body"])
+    connection = connection_to(tmp_path, transport)
+    step = connection.arrived(b"POST /a.txt HTTP/1.1\r\nHost: memory.example\r\nContent-Length: 4\r\n\r\n", None)
+    assert not isinstance(step, Outcome)
+    drive(step)
+    assert transport.output.startswith(b"HTTP/1.1 ")
+    assert connection.head_deadline is None

@@ -291,5 +291,45 @@ def test_what_comes_for_the_first_time_is_remembered_at_once_where_that_is_lucky
     assert len(memos) == 10, "seldom followed"
 
 
+def test_what_holds_no_more_makes_way_for_what_does(made: World, tmp_path: Path) -> None:
+    client = Client(made)
+    for _each in range(2):
+        client.ask(head())
+    write(tmp_path, ".htaccess", b"RewriteEngine On\nRewriteCond %{HTTP:X-Kind} other\nRewriteRule . - [F]\n")
+    hear(made)
+    for _each in range(2):
+        assert client.ask(head()).startswith(b"HTTP/1.1 200 ")
+    hits = counts(made)[1]
+    assert client.ask(head()).startswith(b"HTTP/1.1 200 ")
+    assert counts(made)[1] == hits + 1
+    assert len(briefs(made)) == 1
+    assert client.ask(head("/a.html", "X-Kind: other")).startswith(b"HTTP/1.1 403 ")
+
+
+def test_what_is_behind_a_link_that_was_looked_at_is_kept_whole(tmp_path: Path) -> None:
+    links = f'<Directory "{tmp_path}/htdocs">\nOptions SymLinksIfOwnerMatch\n</Directory>\n'
+    made = site(tmp_path, "MaxKeepAliveRequests 0\n" + links)
+    (tmp_path / "htdocs" / "link.html").symlink_to("a.html")
+    client = Client(made)
+    write(tmp_path, "other.html", b"")  # takes as long as a link may have to be looked at again
+    for _each in range(4):
+        assert client.ask(head("/link.html")).endswith(b"\r\n\r\nfirst\n")
+    assert not briefs(made)
+    assert sum(counts(made)[:2]) == 3
+
+
+def test_what_is_read_short_is_not_sent(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(made)
+    whole = [client.ask(head()) for _each in range(2)][1]
+    monkeypatch.setattr("mpmserver.core.recall.brief.read_now", lambda fd, offset, count: b"fir")
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, count, offset: pread(fd, count, offset)[:3] if count == 6 else b"")
+    (brief,) = briefs(made)
+    assert brief.contents(may_wait=True) is None
+    assert brief.contents(may_wait=False) is None
+    monkeypatch.undo()
+    assert client.ask(head())[80:] == whole[80:]
+
+
 def never(sightings: Sightings, mark: int) -> bool:
     return False

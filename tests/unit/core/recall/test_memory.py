@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mpmserver.core.recall.looks import Checks
 from mpmserver.core.recall.memory import IN_VAIN
 from mpmserver.core.world import World
 from tests.memory import log_of
@@ -302,3 +303,29 @@ def test_an_expires_that_can_not_be_made_anew(tmp_path: Path, text: str, reason:
     made = site(tmp_path, f"ExpiresActive On\n{text}\n")
     Client(made).ask(head())
     assert reasons(made) == {reason}
+
+
+def test_where_the_server_ends_the_connection_nothing_is_remembered(tmp_path: Path) -> None:
+    made = site(tmp_path, "KeepAlive Off\n")
+    for _each in range(3):
+        Client(made).ask(head())
+    assert counts(made)[:2] == (0, 0)
+    assert "the server ends the connection" in reasons(made)
+    for _each in range(3):
+        Client(made).ask(head("/a.html", "Connection: close"))
+    assert sum(counts(made)[:2]) > 0
+
+
+def test_the_kernels_word_is_taken_for_less_than_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(tmp_path, "RecallRevalidate 0\nMaxKeepAliveRequests 0\n")
+    looked: list[Checks] = []
+
+    def unchanged(checks: Checks) -> bool:
+        looked.append(checks)
+        return True
+
+    monkeypatch.setattr("mpmserver.serve.recalled.unchanged", unchanged)
+    client = Client(made)
+    for _each in range(5):
+        client.ask(head(), at=1_800_000_000.0)
+    assert len(looked) >= 3

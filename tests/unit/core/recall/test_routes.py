@@ -201,3 +201,10 @@ def test_what_is_known_of_a_connection_may_decide(made: World, led: list[str]) -
     assert len(led) == 2
     client.ask(head("/cgi-bin/env.sh"))
     assert len(led) == 2
+
+
+def test_a_long_request_line_has_no_route(made: World, led: list[str]) -> None:
+    client = Client(made)
+    for _ in range(3):
+        client.ask(head("/cgi-bin/env.sh?" + routes.LONGEST * "x"))
+    assert led == []
