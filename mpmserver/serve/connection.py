@@ -42,6 +42,7 @@ from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
 from mpmserver.serve.account import log_request, log_silence, show_request
 from mpmserver.serve.begin import failed_exchange, open_exchange
+from mpmserver.serve.begun import Begun
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody
 from mpmserver.serve.outcome import Outcome
@@ -164,16 +165,13 @@ class Connection:
         """Answer a request that is all that has come; where something has to be waited for, a coroutine goes on."""
         try:
             keep = self._answer(request, head)
-        except HTTPError:
-            self.buffer = bytearray()
-            return self.serve(request, head)
         except Exception as error:  # noqa: BLE001 - nothing that a request does may end its thread
             return self._broken(error)
         if keep is True:
             self.worker.busy(KEEPALIVE)
             return Outcome.IDLE
         self.buffer = bytearray()
-        return self._leave() if keep is False else self.serve(answering=keep)
+        return self._leave() if keep is False else Begun(self.serve(answering=keep))
 
     def expired(self) -> None:
         """No byte came in time."""
@@ -282,19 +280,18 @@ class Connection:
                 if not head:
                     return False
                 request = parse_head(head, self.hosts.default.head_limits)
-            keep = self._answer(request, head)
         except HTTPError as error:
             return await self._refuse(error)
+        keep = self._answer(request, head)
         return keep if isinstance(keep, bool) else await keep
 
     def _answer(self, request: Request, head: bytes) -> bool | Answering:
-        """Answer a request; False where the connection must close, a coroutine of that where something has to wait.
-
-        Raises HTTPError 400 where its Host fits no virtual host strictly.
-        """
+        """Answer a request; False where the connection must close, a coroutine of that where something has to wait."""
         started = time.perf_counter_ns()
-        x = open_exchange(self, request)
-        self.head_deadline = None
+        try:
+            x = open_exchange(self, request)
+        except HTTPError as error:
+            return self._refuse(error)
         if self.shelf is not None:
             self.shelf.recall.accompany(x)
         try:
@@ -318,7 +315,8 @@ class Connection:
     ) -> bool:
         """Go on with an answer that is still being made (a coroutine of its Exchange), or `sending`."""
         try:
-            last = await waited(last)
+            if type(last) is CoroutineType:
+                last = await last
         except BaseException as error:
             self._give_up(x, error, started)
             raise

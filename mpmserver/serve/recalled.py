@@ -7,14 +7,15 @@ take all at once a coroutine does the rest.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mpmserver.core.recall.looks import unchanged
 from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import whole_head
 from mpmserver.net.waits import TimedOut
+from mpmserver.serve.begun import Begun
 from mpmserver.serve.outcome import CLOSED, IDLE, Outcome
 from mpmserver.serve.output import after, send_pieces
 
@@ -72,23 +73,30 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     if started:
         moment.micros = (perf_counter_ns() - started) // 1000
     if sent != len(payload):
-        return _send_rest(connection, kept, payload[sent:], moment.copy(), started)
+        rest = transport.send([payload[sent:]], kept[0].timeout)
+        return Begun(_to_the_end(connection, kept, rest, moment.copy(), started))
     transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)
 
 
-async def _send_rest(connection: Connection, kept: Told, rest: bytes, moment: Moment, started: int) -> Outcome:
+async def _to_the_end(
+    connection: Connection, kept: Told, sending: Coroutine[Any, Any, object], moment: Moment, started: int
+) -> Outcome:
     """Go on with an answer of which the client didn't take all at once; `moment` is this answer's own."""
     transport = connection.transport
+    keep, moment.aborted, moment.keep_alive = moment.keep_alive, True, False
     try:
-        await transport.send([rest], kept[0].timeout)
+        await sending
+        moment.aborted, moment.keep_alive = False, keep
     except (OSError, TimedOut):
-        moment.aborted, moment.keep_alive = True, False
-    if started:
-        moment.micros = (perf_counter_ns() - started) // 1000
-    moment.bytes_out, transport.sent = transport.sent, 0
-    return _account(connection, kept, moment)
+        pass  # the client has left
+    finally:
+        if started:
+            moment.micros = (perf_counter_ns() - started) // 1000
+        moment.bytes_out, transport.sent = transport.sent, 0
+        outcome = _account(connection, kept, moment)
+    return outcome
 
 
 def _with_file(
@@ -110,8 +118,8 @@ def _with_file(
     moment.bytes_in = size
     moment.keep_alive = record.keep
     if span is None or sent != len(head) + span[1]:
-        rest = after((head, *behind.pieces), sent)
-        return _send_rest_of_file(connection, kept, fd, rest, moment.copy(), started)
+        rest = _send_file(connection, record, fd, after((head, *behind.pieces), sent))
+        return Begun(_to_the_end(connection, kept, rest, moment.copy(), started))
     os.close(fd)
     if started:
         moment.micros = (perf_counter_ns() - started) // 1000
@@ -120,22 +128,13 @@ def _with_file(
     return _account(connection, kept, moment)
 
 
-async def _send_rest_of_file(
-    connection: Connection, kept: Kept, fd: int, pieces: Sequence[Piece], moment: Moment, started: int
-) -> Outcome:
-    """Go on with a file, for as long as it takes, and close it; `moment` is this answer's own."""
-    transport, worker, record = connection.transport, connection.worker, kept[0]
-    worker.request(connection.peer.address, record.vhost, record.request_line)
+async def _send_file(connection: Connection, record: Record, fd: int, pieces: Sequence[Piece]) -> None:
+    """Send what is left of a file, for as long as it takes, and close it."""
+    connection.worker.request(connection.peer.address, record.vhost, record.request_line)
     try:
-        await send_pieces(transport, fd, pieces, record.timeout)
-    except (OSError, TimedOut):
-        moment.aborted, moment.keep_alive = True, False
+        await send_pieces(connection.transport, fd, pieces, record.timeout)
     finally:
         os.close(fd)
-    if started:
-        moment.micros = (perf_counter_ns() - started) // 1000
-    moment.bytes_out, transport.sent = transport.sent, 0
-    return _account(connection, kept, moment)
 
 
 def _account(connection: Connection, kept: Told, moment: Moment) -> Outcome:
@@ -217,7 +216,8 @@ def _in_brief(connection: Connection, brief: Brief, fields: Fields, data: bytes,
     line = data[: data.find(b"\r")]
     kept = (Answered(terms.vhost, line, terms.timeout), terms.outline.lines_of(line, len(body), fields))
     if sent != len(payload):
-        return _send_rest(connection, kept, payload[sent:], moment.copy(), started)
+        rest = transport.send([payload[sent:]], kept[0].timeout)
+        return Begun(_to_the_end(connection, kept, rest, moment.copy(), started))
     transport.sent = 0
     moment.bytes_out = sent
     return _account(connection, kept, moment)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mpmserver.core.recall.moment import Moment
+from mpmserver.serve.begun import Begun
 from mpmserver.serve.outcome import IDLE
 from tests.unit.mpm.kit import LineConnection, read_line, served, wait_until
 
@@ -22,11 +23,18 @@ class Remembering(LineConnection):
     """Answers one line from memory; others may take the interpreter for a while."""
 
     def arrived(self, data: bytes, moment: Moment | None) -> Any:
+        if data.startswith(b"guarded "):
+            return self._begun(data)
         if data != b"again\n" or moment is None:
             return super().arrived(data, moment)
         self.transport.send_now(data)
         self.peer.keepalives += 1
         return IDLE
+
+    def _begun(self, data: bytes) -> Begun:
+        """An answer that has begun when its coroutine is made."""
+        self.buffer += data
+        return Begun(self.serve())
 
     async def do_spin(self, rest: bytes) -> bytes:
         """Take the interpreter, and say when it was that."""
@@ -87,4 +95,26 @@ def test_an_order_reaches_those_who_have_not_begun(mpm: str, number: signal.Sign
             client.close()
         assert server.wait() == 0
         assert all(answered) if number == signal.SIGUSR1 else not all(answered)
+    assert server.log() == ""
+
+
+@pytest.mark.parametrize("mpm", LOOPS)
+def test_an_answer_that_has_begun_before_its_coroutine_is_cleaned_up(mpm: str, log: Path, tmp_path: Path) -> None:
+    with served(mpm, log, connection=Remembering) as server:
+        clients = [server.connect() for _each in range(4)]
+        for client in clients:
+            assert server.ask("echo 1", client) == "1"
+        server.signal(signal.SIGSTOP)
+        for client in clients[1:]:
+            client.sendall(f"spin {SECONDS}\n".encode())
+        clients[0].sendall(b"guarded %b\n" % bytes(tmp_path / "guarded"))
+        server.signal(signal.SIGCONT)
+        time.sleep(SECONDS / 2)
+        server.signal(signal.SIGTERM)
+        answered = [read_line(client) != "" for client in clients]
+        for client in clients:
+            client.close()
+        assert server.wait() == 0
+    assert not all(answered[1:])
+    assert (tmp_path / "guarded").read_text() == "cleaned up"
     assert server.log() == ""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mpmserver.core.exchange import Peer
+from mpmserver.core.exchange import Exchange, Peer
+from mpmserver.http.errors import HTTPError
 from mpmserver.serve.connection import Connection
 from mpmserver.serve.outcome import Outcome
 from tests.memory import MemoryTransport, Slot, drive, log_of, world
@@ -136,6 +137,35 @@ def test_a_bug_costs_its_request_and_no_more(tmp_path: Path, monkeypatch: pytest
     assert drive(step) is Outcome.CLOSED
     assert transport.output.startswith(b"HTTP/1.1 500 ")
     assert [line for line in log_of(connection.world) if "ZeroDivisionError" in line]
+
+
+@pytest.mark.parametrize("head", [GET % (b"/a.txt", b""), GET % (b"/a.txt", b"") * 2], ids=["one", "two"])
+def test_an_error_of_ours_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    """Whatever it says: the request has begun, so it is not begun again, nor answered as a head that is wrong."""
+    transport = MemoryTransport([])
+    connection = connection_to(tmp_path, transport)
+    logged = []
+    monkeypatch.setattr("mpmserver.serve.connection.log_request", lambda *request: logged.append(request))
+    monkeypatch.setattr("mpmserver.serve.connection.deliverable", OnceWrong())
+    step = connection.arrived(head)
+    assert (step if isinstance(step, Outcome) else drive(step)) is Outcome.CLOSED
+    assert transport.closed
+    assert not transport.output
+    assert len(logged) == 1
+    assert [line for line in log_of(connection.world) if "Traceback" in line]
+
+
+class OnceWrong:
+    """A step that breaks the first time."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def __call__(self, x: Exchange) -> Exchange:
+        if not self.broken:
+            self.broken = True
+            raise HTTPError(400)
+        return x
 
 
 def test_the_next_head_has_its_own_time_behind_a_body(tmp_path: Path) -> None:
