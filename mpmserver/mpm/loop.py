@@ -1,7 +1,7 @@
 """The loop that reactor and the listeners of worker and event share: accept, park, answer, park again.
 
-One thread runs it and owns the parking lot; other threads leave functions in `mail`. A wake-up is: what is ready, in
-the poller's order (who is answered from memory is answered at once, who needs a coroutine queues up); those who have
+One thread runs it and owns the parking lot; other threads leave functions in `mail`. A wake-up is: what is ready, idle
+connections first (who is answered from memory is answered at once, who needs a coroutine queues up); those who have
 queued up, or let the others go first (`sleep(0)`), for a while; what has expired; then the logs are written, once. So
 nobody waits for the coroutines of all who came with him: each costs as much as ten or a hundred answers from memory.
 While a connection is idle it is a record in the lot; what differs between the MPMs are the methods at the end: what
@@ -82,9 +82,6 @@ class Loop:
         self._entrance = Entrance(self, listeners, bell, quota)
         self._acceptor = Acceptor(child, blocking=False)
         self._queued: deque[Task] = deque()
-        self._masks: dict[int, int] = {}
-        """The present events by descriptor, made when the first task with several of them asks."""
-        self._masks_turn = -1
         self._moment: Moment | None = Moment()
         """The present one; None when nothing is to be answered from memory any more."""
         self._watches = None if child.recall is None else child.recall.watches
@@ -168,19 +165,27 @@ class Loop:
         return not over
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
-        """Give each event to whom it is for."""
+        """Give each event to whom it is for: first to idle connections, which were parked before this turn began.
+
+        One that comes to be parked meanwhile, where another event is from, has its turn with the next: see `_awake`.
+        """
         table = self.parking.table
-        for fd, mask in events:
-            parked = table[fd]
+        others = []
+        for event in events:
+            parked = table[event[0]]
             kind = type(parked)
-            if kind is Task:
+            if kind is Task or kind is Watch or parked is None:
+                others.append(event)
+            else:
+                self._awake(parked)
+        for fd, mask in others:
+            parked = table[fd]
+            if type(parked) is Task:
                 self._ready(parked, fd, events)
-            elif kind is Watch:
+            elif type(parked) is Watch:
                 parked.call(fd, mask)
             elif parked is None:
                 self.parking.strays(fd)
-            else:
-                self._awake(parked)
 
     def _go_on_with_queued(self) -> None:
         """Go on with those who have come first, each once at most."""
@@ -249,7 +254,9 @@ class Loop:
     def _awake(self, connection: Connection, late: bool = False) -> bool:
         """Bytes have come, or the end of the stream, on an idle connection; a reset counts as that.
 
-        They are `late` where they may have been sent after this turn began. True: it was answered, and stays parked.
+        They are `late` where the request may have been begun after this turn was: then changes are heard of anew. Of
+        other requests the first byte was here when that was done (a loop asks so of those behind another's bytes, too:
+        `hear_of_changes`). True: it was answered, and stays parked.
         """
         try:
             data = connection.transport.recv_now(READ_SIZE)
@@ -288,12 +295,7 @@ class Loop:
         if task.go_on is not None and not task.go_on():
             task.renewed = parking.now
             return
-        if len(task.fds) > 1:
-            if self._masks_turn != parking.turn:
-                self._masks_turn, self._masks = parking.turn, dict(events)
-            ready = tuple(each for each in task.fds if each in self._masks)
-        else:
-            ready = (fd,)
+        ready = parking.ready(task, fd, events)
         parking.take(task)
         self.resume(task, ready)
 
@@ -443,4 +445,3 @@ class Loop:
     def _returned(self, task: Task, answer: Any, error: BaseException | None) -> None:
         self.away.discard(task)
         self.resume(task, answer, error)
-

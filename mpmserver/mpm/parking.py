@@ -16,7 +16,8 @@ Rules of the driver:
 4. Descriptors that are not the connection's own (pipes, upstreams) are unregistered before their coroutine goes on,
    for it may close them. The connection's own stays registered as long as the lot knows it; where nobody wants to
    read from it and bytes come all the same, its interest is dropped at that event (`strays`).
-5. An event may be older than what is parked in its place: a task parked in this very turn is not resumed by it.
+5. An event may be older than what is parked in its place: a task parked in this very turn is not resumed by it, nor is
+   a connection awakened (what it has received may have been sent behind a change that nobody has heard of yet).
 6. Expiry of a task is `TimedOut` thrown into the coroutine; of an idle connection, `expired()`.
 """
 
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpmserver.mpm.deadlines import Deadlines, Queue
 from mpmserver.mpm.driver import Conversation, masks_of
-from mpmserver.mpm.pollers import READ, Poller, out_of_descriptors
+from mpmserver.mpm.pollers import READ, Events, Poller, out_of_descriptors
 from mpmserver.net.waits import Ready, Sleep, TimeoutClass
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class Task:
 class Parking:
     """See the module's docstring."""
 
-    __slots__ = ("_armed", "_kinds", "_poller", "_queues", "_tasks", "counts", "deadlines", "now", "table", "turn")
+    __slots__ = (
+        "_armed", "_kinds", "_masks", "_masks_turn", "_poller", "_queues", "_tasks", "counts", "deadlines", "now",
+        "table", "turn",
+    )  # fmt: skip
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
@@ -96,6 +100,9 @@ class Parking:
         self._kinds = array("b", [TimeoutClass.HEAD]) * 256
         self._queues: list[Queue | None] = [None] * 256
         self._tasks: set[Task] = set()
+        self._masks: dict[int, int] = {}
+        """The present events by descriptor, made when the first task with several of them asks."""
+        self._masks_turn = -1
         self.deadlines = Deadlines()
         self.counts = [0] * len(TimeoutClass)
         """How many are parked in each timeout class."""
@@ -201,7 +208,6 @@ class Parking:
         task.fds = tuple(masks)
         task.turn = self.turn
         task.go_on = waited.go_on
-        task.renewed = 0.0
         self._enter(task, waited.kind)
         if waited.seconds is not None:
             task.seconds = waited.seconds
@@ -226,6 +232,14 @@ class Parking:
         task.sleeping = True
         task.queue = self.deadlines.add_moving(task, max(0.0, waited.seconds), time.monotonic())
 
+    def ready(self, task: Task, fd: int, events: Events) -> tuple[int, ...]:
+        """Those of a task's descriptors that these events of the present turn are about; `fd` is one of them."""
+        if len(task.fds) == 1:
+            return (fd,)
+        if self._masks_turn != self.turn:
+            self._masks_turn, self._masks = self.turn, dict(events)
+        return tuple([each for each in task.fds if each in self._masks])
+
     def take(self, task: Task) -> None:
         """Take a coroutine out, to go on."""
         self._tasks.discard(task)
@@ -245,6 +259,7 @@ class Parking:
     def _enter(self, task: Task, kind: TimeoutClass) -> None:
         self._tasks.add(task)
         task.kind = kind
+        task.renewed = 0.0
         self.counts[kind] += 1
 
     # Times

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from mpmserver.core.exchange import Exchange
@@ -16,6 +17,7 @@ from mpmserver.http.uri import Target, parse_target
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody, request_body
 
 if TYPE_CHECKING:
+    from mpmserver.core.world import World
     from mpmserver.serve.connection import Connection
 
 _PROTOCOL = re.compile(r"HTTP/([0-9])\.([0-9])")
@@ -42,6 +44,16 @@ def open_exchange(connection: Connection, request: Request) -> Exchange:
     x.hostname = request.host
     x.port = request.port
     return x
+
+
+def hear_of_changes(world: World) -> None:
+    """Hear of changed files anew: a request that has come behind another's bytes may have been sent behind a change.
+
+    A loop has heard of all that came before the first of them; other threads than the loop's look for themselves.
+    """
+    recall = world.recall
+    if recall is not None and recall.watches is not None and get_ident() == recall.owner:
+        recall.watches.read()
 
 
 def failed_exchange(connection: Connection, error: HTTPError) -> Exchange:

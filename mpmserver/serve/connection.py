@@ -41,7 +41,7 @@ from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
 from mpmserver.serve.account import log_request, log_silence, show_request
-from mpmserver.serve.begin import failed_exchange, open_exchange
+from mpmserver.serve.begin import failed_exchange, hear_of_changes, open_exchange
 from mpmserver.serve.begun import Begun
 from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody
@@ -280,6 +280,7 @@ class Connection:
                 if not head:
                     return False
                 request = parse_head(head, self.hosts.default.head_limits)
+                hear_of_changes(self.world)
         except HTTPError as error:
             return await self._refuse(error)
         keep = self._answer(request, head)

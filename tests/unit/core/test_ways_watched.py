@@ -12,7 +12,7 @@ import pytest
 from mpmserver.core import ways
 from mpmserver.core.recall.memory import begin
 from mpmserver.core.recall.sightings import Sightings
-from tests.memory import Answer, get, world
+from tests.memory import Answer, exchange, get, world
 from tests.unit.core.test_ways import looked, settle
 
 __all__ = ["looked"]
@@ -99,6 +99,15 @@ def test_a_change_on_a_watched_way_is_heard_of(watched: Watched, change: str) ->
     headers = watched.ask().headers
     assert headers.get("x-way") == {"content": "there", "gone": None, "above": "here", "renamed": None}[change]
     assert headers.get("x-above") == ("yes" if change == "above" else None)
+
+
+def test_who_comes_behind_another_sees_what_changed_meanwhile(watched: Watched) -> None:
+    """A loop hears of changes before it answers the first request of a turn; the second may have been sent later."""
+    watched.ask(times=ways.OFTEN)
+    (watched.folder / ".htaccess").write_text("Header set X-Way there\n")
+    request = b"GET /one/two/a.txt HTTP/1.1\r\nHost: memory.example\r\n\r\n"
+    assert exchange(watched.world, request).count(b"X-Way: here") == 1, "nobody has looked"
+    assert exchange(watched.world, request + request).count(b"X-Way: there") == 2
 
 
 def watched_ways(watched: Watched) -> int:

@@ -332,3 +332,14 @@ def test_what_waits_since_the_same_turn_shares_one_time(lot: Lot) -> None:
     queue = lot.parking.deadlines.add(first, TimeoutClass.KEEP_ALIVE, 5.0, lot.parking.now)
     assert list(queue.values()) == [lot.parking.now] * 2
     assert lot.parking.deadlines.next == lot.parking.now + 5.0
+
+
+def test_who_sleeps_has_no_time_left_from_what_went_on_before(lot: Lot) -> None:
+    connection, _client = lot.connection()
+    lot.parking.enter(connection)
+    task = lot.task(connection)
+    lot.parking.wait(task, Ready((), (connection.fd,), TimeoutClass.WRITE, 1000.0, go_on=lambda: False))
+    task.renewed = time.monotonic()
+    lot.parking.take(task)
+    lot.parking.sleep(task, Sleep(1.0))
+    assert list(lot.parking.expire(lot.parking.deadlines.next)) == [task]
