@@ -6,11 +6,14 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from mpmserver.core.scoreboard import READY
+from mpmserver.core.scoreboard import READY, Scoreboard
 from mpmserver.mpm.event import EventLoop
 from mpmserver.net.waits import offload
 from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
@@ -164,6 +167,23 @@ def test_connections_are_counted_by_what_they_wait_for(mpm: str, log: Path) -> N
         for client in clients:
             client.close()
         wait_until(lambda: connections(server) == (0, 0, 0, 0), "all to be gone")
+
+
+def test_a_seat_that_gets_free_shows_what_was_answered_from_memory() -> None:
+    """A loop shows that of its own entry only, at the end of each turn."""
+    board = Scoreboard.create(1, 2, 1)
+    loop = EventLoop.__new__(EventLoop)
+    loop.slot, seat = board.worker(0, 1), board.worker(0, 0)
+    loop._free, loop._standing, loop._handed = deque(), deque(), 1
+    seat.remembered(b"127.0.0.1", b"host:80", b"GET /large HTTP/1.1", 1000)
+    assert board.worker_view(0, 0)["access_count"] == 0
+    task: Any = SimpleNamespace(connection=SimpleNamespace(worker=seat))
+    loop._stand_up(task)
+    shown = board.worker_view(0, 0)
+    assert (shown["access_count"], shown["bytes_served"], shown["status"]) == (1, 1000, READY)
+    assert task.connection.worker is loop.slot
+    assert list(loop._free) == [seat]
+    board.close()
 
 
 def test_the_arithmetic() -> None:
