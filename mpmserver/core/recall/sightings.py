@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-_BYTES: Final = 1 << 14
-"""Of each of the two tables of bits."""
-_MOST: Final = 1 << 14
-"""So many things, and the older table is forgotten: an eighth of the bits, so one in eight is taken for another."""
+_PLACES: Final = 1 << 15
+"""One byte each."""
 
 
 class Sightings:
-    """Two tables of bits; what is in the older one has been seen before the last so many other things."""
+    """A byte of each hash, in a place that the rest of it chooses, until another one takes that.
 
-    __slots__ = ("_count", "_newer", "_older")
+    So what came last is known, and what came long ago is forgotten: two thirds of it when as many others have come as
+    there are places.
+    """
+
+    __slots__ = ("_places",)
 
     def __init__(self) -> None:
-        self._newer = bytearray(_BYTES)
-        self._older = bytearray(_BYTES)
-        self._count = 0
+        self._places = bytearray(_PLACES)
 
     def again(self, mark: int) -> bool:
-        """Whether what has this hash has been seen lately; it is noted. Now and then one is taken for another."""
-        at, bit = mark >> 3 & _BYTES - 1, 1 << (mark & 7)
-        newer = self._newer
-        if newer[at] & bit:
+        """Whether what has this hash has been seen lately; it is noted. One in 256 is taken for another."""
+        places, at, kept = self._places, mark & _PLACES - 1, mark >> 16 & 255
+        if places[at] == kept:
             return True
-        newer[at] |= bit
-        seen = self._older[at] & bit
-        self._count += 1
-        if self._count >= _MOST:
-            self._newer, self._older, self._count = bytearray(_BYTES), newer, 0
-        return seen != 0
+        places[at] = kept
+        return False

@@ -10,9 +10,16 @@ from mpmserver.core.recall.sightings import Sightings
 def test_sightings() -> None:
     seen = Sightings()
     chance = Random(1)  # the hash of a text is another one in each process
-    marks = [chance.getrandbits(60) for _ in range(12_000)]
-    assert sum([seen.again(mark) for mark in marks]) < 2000
-    assert all(seen.again(mark) for mark in marks)
-    others = [chance.getrandbits(60) for _ in range(40_000)]
-    assert sum([seen.again(mark) for mark in others]) < 10_000
-    assert sum([seen.again(mark) for mark in marks]) < 4000, "what has come long ago is forgotten"
+    marks = [chance.getrandbits(62) - (1 << 61) for _ in range(4_000)]
+    assert sum([seen.again(mark) for mark in marks]) < 40, "few are taken for another"
+    assert sum([seen.again(mark) for mark in marks]) > 3_400, "what has come lately is known"
+    others = [chance.getrandbits(62) for _ in range(100_000)]
+    assert sum([seen.again(mark) for mark in others]) < 800
+    assert sum([seen.again(mark) for mark in marks]) < 400, "what has come long ago is forgotten"
+
+
+def test_at_once() -> None:
+    seen = Sightings()
+    for mark in (0x7F_FFFF_FFFF, -0x1234_5678_9ABC, 1 << 61):
+        seen.again(mark)
+        assert seen.again(mark)
