@@ -7,6 +7,7 @@ the page says so.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mpmserver.core.body import Content, Response
@@ -20,7 +21,14 @@ from mpmserver.http.text import path_octets
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
 
+_MOST_STATUSES = 1024
 LEVELS = {level.name.lower(): level for level in Level}
+
+
+@lru_cache(maxsize=_MOST_STATUSES)
+def of_status(status: int) -> HTTPError:
+    """The error of a hook that has nothing to say but a status. It is one for all requests, and never raised."""
+    return HTTPError(status)
 
 
 def prepare(x: Exchange, error: HTTPError) -> str | None:

@@ -9,8 +9,9 @@ A hook is called with the `Exchange` and answers in one of these ways:
 * `None`: declined, the next hook is asked;
 * `HANDLED`: done; in a run-first phase nobody else is asked, in a run-all phase the others still are;
 * a `Response`: the request's phases end here and this is sent;
+* a status: they end here, too, and the page of that status is sent, or its ErrorDocument;
 * an `InternalRedirect`: the request starts again with another URI;
-* it raises `HTTPError`: the error page of that status is sent.
+* it raises `HTTPError`: the same, with what the error has to say besides; it costs more, the deeper it is raised.
 
 A hook may be an `async def`; the plan remembers which are, so that a plan of plain functions runs without an
 await. `applies(settings)` is asked once, when settings are merged: a hook that says no costs nothing per

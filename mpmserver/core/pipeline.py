@@ -31,7 +31,7 @@ from mpmserver.core.steps import Waiting, run, run_all, run_first, then, waited
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.uri import decode_path, normalize_path, refused_path
 
-Outcome = Response | InternalRedirect | None
+Outcome = Response | InternalRedirect | int | None
 
 
 def answer(x: Exchange, show: Callable[[Exchange], None] = lambda x: None) -> Exchange | Waiting:
@@ -71,6 +71,8 @@ def follow(x: Exchange, outcome: Outcome = None) -> Exchange | Waiting:
             said: Any = outcome or phases(x, quick) or handle(x)
             if type(said) is Response:
                 return _answered(x, said)
+            if type(said) is int:
+                return fail(x, errors.of_status(said))
             if type(said) is CoroutineType:
                 return _follow_waiting(x, said)
             quick = said.quick
@@ -217,7 +219,7 @@ def _fix_up(x: Exchange, outcome: Any) -> Outcome | Waiting:
     return outcome  # type: ignore[no-any-return]
 
 
-def handle(x: Exchange) -> Response | InternalRedirect | Waiting:
+def handle(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
     if x.plan.insert_filters:
         inserted = run(x.plan.insert_filters, x, HANDLED)
@@ -226,7 +228,7 @@ def handle(x: Exchange) -> Response | InternalRedirect | Waiting:
     return _ask_handlers(x)
 
 
-def _ask_handlers(x: Exchange) -> Response | InternalRedirect | Waiting:
+def _ask_handlers(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     """Ask the handlers that the request's handler, or else its media type, names."""
     given = x.handler
     name = x.handler = given or _handler_of_type(x.content_type)
@@ -247,7 +249,7 @@ def _ask_handlers(x: Exchange) -> Response | InternalRedirect | Waiting:
     raise _without_handler(x, name)
 
 
-async def _handle_waiting(x: Exchange, given: str | None, steps: Steps, begun: Any) -> Response | InternalRedirect:
+async def _handle_waiting(x: Exchange, given: str | None, steps: Steps, begun: Any) -> Response | InternalRedirect | int:
     """Go on with asking the handlers, from the first of these on: it has `begun` already."""
     name = x.handler = given or _handler_of_type(x.content_type)
     try:
@@ -385,6 +387,8 @@ async def _document_or_page(x: Exchange, target: str) -> Exchange:
         response = outcome or await waited(handle(new))
         if isinstance(response, InternalRedirect):
             return await waited(follow(new, response))  # type: ignore[no-any-return]
+        if isinstance(response, int):
+            return errors.recursive(x, new, errors.of_status(response))
     except HTTPError as second:
         failed = errors.recursive(x, new, second)
         if isinstance(second, BodyError) and second.cause == BodyError.BROKEN:

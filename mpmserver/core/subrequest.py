@@ -112,7 +112,7 @@ async def _run(sub: Exchange, phases_of: Run) -> Exchange:
             sub.main = main
             outcome = await waited(phases(sub))
         if outcome is not None:
-            sub.status = getattr(outcome, "status", 200)
+            sub.status = outcome if isinstance(outcome, int) else getattr(outcome, "status", 200)
     except HTTPError as error:
         log_error(sub, error)
         for name, value in error.headers:

@@ -146,7 +146,8 @@ class Headers:
 
     def lines(self) -> list[str]:
         """All fields in order as lines of a head, without their ends."""
-        self._look_at_all()
+        if self.asked is not None:
+            self.asked.add(EVERYTHING)
         return [f"{name}: {value}" for _, name, value in self._fields]
 
     def has_any(self, names: frozenset[str]) -> bool:

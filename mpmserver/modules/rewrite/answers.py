@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from mpmserver.core.settings import Level
 from mpmserver.http.errors import HTTPError
@@ -40,10 +40,10 @@ def end_if_settled(run: Run, outcome: Outcome, numbers: tuple[str, str]) -> Abso
     return target
 
 
-def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | None) -> NoReturn:
+def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | None) -> int:
     """Send the client to `x.filename`; `given_query` is what the request's query was before the rules.
 
-    Raises HTTPError with the redirect's status.
+    Returns the redirect's status.
     """
     x = run.x
     uri = x.filename or ""
@@ -60,7 +60,7 @@ def redirect(run: Run, outcome: Outcome, target: Absolute, given_query: str | No
         run.trace(1, f"redirect to {uri} [REDIRECT/{status}]")
     x.headers_out.set("Location", uri if uri.isascii() else path_octets(uri))
     x.status = 200
-    raise HTTPError(status)
+    return status
 
 
 def _with_query(run: Run, uri: str, args: str, keeps: bool) -> str:

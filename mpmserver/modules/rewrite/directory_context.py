@@ -34,12 +34,12 @@ _DEFAULT_OPTIONS = int(Options.SYM_LINKS)
 _LINKS = int(Options.SYM_LINKS | Options.SYM_OWNER)
 
 
-def rewriter(settings: Merged) -> Callable[[Exchange], Handled | None]:
+def rewriter(settings: Merged) -> Callable[[Exchange], Handled | int | None]:
     """The hook for rules that wait for nothing."""
     begin, here = _beginner(settings), settings[RewriteDir]
     rule_set = here.rule_set
 
-    def rewrite(x: Exchange) -> Handled | None:
+    def rewrite(x: Exchange) -> Handled | int | None:
         run = begin(x)
         if run is None:
             return None
@@ -48,12 +48,12 @@ def rewriter(settings: Merged) -> Callable[[Exchange], Handled | None]:
     return rewrite
 
 
-def waiting_rewriter(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | None]]:
+def waiting_rewriter(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | int | None]]:
     """The hook for rules that may have to wait."""
     begin, here = _beginner(settings), settings[RewriteDir]
     rule_set = here.rule_set
 
-    async def rewrite(x: Exchange) -> Handled | None:
+    async def rewrite(x: Exchange) -> Handled | int | None:
         run = begin(x)
         if run is None:
             return None
@@ -87,7 +87,7 @@ def _beginner(settings: Merged) -> Callable[[Exchange], Run | None]:
     return begin
 
 
-def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
+def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | int | None:
     x = run.x
     if outcome is NOTHING:
         if run.tracing:
@@ -98,7 +98,7 @@ def _finish(run: Run, settings: RewriteDir, outcome: Outcome) -> Handled | None:
     if target is not None:
         if settings.base is not None:
             _replace_base(run, settings, settings.base, target)
-        redirect(run, outcome, target, run.given_query)
+        return redirect(run, outcome, target, run.given_query)
     return _redirect_internally(run, settings)
 
 

@@ -34,11 +34,11 @@ _UNSAFE_PREFIX_STAT = 1 << 22
 """What Apache's own flag is worth, in the trace."""
 
 
-def translator(settings: Merged) -> Callable[[Exchange], Handled | None]:
+def translator(settings: Merged) -> Callable[[Exchange], Handled | int | None]:
     """The hook for rules that wait for nothing."""
     begin, rule_set = _beginner(settings), settings.server[RewriteServer].rule_set
 
-    def translate(x: Exchange) -> Handled | None:
+    def translate(x: Exchange) -> Handled | int | None:
         run = begin(x)
         if run is None:
             return None
@@ -47,11 +47,11 @@ def translator(settings: Merged) -> Callable[[Exchange], Handled | None]:
     return translate
 
 
-def waiting_translator(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | None]]:
+def waiting_translator(settings: Merged) -> Callable[[Exchange], Coroutine[Any, Any, Handled | int | None]]:
     """The hook for rules that may have to wait."""
     begin, rule_set = _beginner(settings), settings.server[RewriteServer].rule_set
 
-    async def translate(x: Exchange) -> Handled | None:
+    async def translate(x: Exchange) -> Handled | int | None:
         run = begin(x)
         if run is None:
             return None
@@ -103,7 +103,7 @@ def _set_script_variables(x: Exchange) -> None:
     set_variable(x.env, "SCRIPT_URI", construct_url(x, path))
 
 
-def _finish(run: Run, outcome: Outcome) -> Handled | None:
+def _finish(run: Run, outcome: Outcome) -> Handled | int | None:
     x = run.x
     if outcome is NOTHING:
         if run.tracing:
@@ -111,7 +111,7 @@ def _finish(run: Run, outcome: Outcome) -> Handled | None:
         return None
     target = run.target or end_if_settled(run, outcome, _NUMBERS)
     if target is not None:
-        redirect(run, outcome, target, run.given_query)
+        return redirect(run, outcome, target, run.given_query)
     result = x.filename or ""
     if result.startswith(PASS_THROUGH):
         x.uri = result.removeprefix(PASS_THROUGH)

@@ -189,3 +189,24 @@ def test_a_preface_comes_before_the_first_request(tmp_path: Path) -> None:
     assert answer.count(b"hello") == 2
     assert exchange(made, request) == b""
     assert exchange(made, header[:20]) == b""
+
+
+def test_a_hook_may_answer_with_a_status_alone(tmp_path: Path) -> None:
+    made = world(tmp_path, "ErrorDocument 302 /sorry.txt\nRewriteEngine On\nRewriteRule ^/old http://elsewhere/ [R]\n")
+    (tmp_path / "htdocs" / "sorry.txt").write_text("sorry")
+    answer = get(made, "/old")
+    assert (answer.status, answer.body) == (302, b"sorry")
+    assert answer.headers["location"] == "http://elsewhere/"
+
+
+def test_so_may_one_of_an_error_document(tmp_path: Path) -> None:
+    made = world(tmp_path, "ErrorDocument 404 /lost\nRewriteEngine On\nRewriteRule ^/lost http://elsewhere/ [R]\n")
+    answer = get(made, "/nowhere")
+    assert answer.status == 404
+    assert b"Additionally, a 404 Not Found\nerror was encountered while trying to use an ErrorDocument" in answer.body
+
+
+def test_so_may_one_of_a_subrequest(tmp_path: Path) -> None:
+    made = world(tmp_path, "DirectoryIndex go.html\nRewriteEngine On\nRewriteRule go.html http://elsewhere/\n")
+    (tmp_path / "htdocs" / "there").mkdir()
+    assert get(made, "/there/").status == 302
