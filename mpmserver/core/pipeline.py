@@ -249,7 +249,9 @@ def _ask_handlers(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     raise _without_handler(x, name)
 
 
-async def _handle_waiting(x: Exchange, given: str | None, steps: Steps, begun: Any) -> Response | InternalRedirect | int:
+async def _handle_waiting(
+    x: Exchange, given: str | None, steps: Steps, begun: Any
+) -> Response | InternalRedirect | int:
     """Go on with asking the handlers, from the first of these on: it has `begun` already."""
     name = x.handler = given or _handler_of_type(x.content_type)
     try:

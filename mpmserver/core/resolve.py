@@ -140,15 +140,13 @@ class Resolver:
         """
         end = path.find("/", end + 1)
         name = path if end < 0 else path[:end]
+        ways = self.ways
         try:
-            status = x.files.lstat(name)
-        except FileNotFoundError:
-            status = None
+            status = ways.look(x, name)
         except OSError:
             return None
         if status is not None and not stat.S_ISREG(status.st_mode):
             return None
-        ways = self.ways
         found = ways.find(x, way.key)
         if found is None or not (status or ways.is_sure_of_folder(found, x) or _is_directory(x, way.key[1])):
             return None

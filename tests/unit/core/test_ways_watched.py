@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core import ways
+from mpmserver.core.recall import looks
 from mpmserver.core.recall.memory import begin
 from mpmserver.core.recall.sightings import Sightings
 from tests.memory import Answer, exchange, get, world
@@ -195,3 +197,95 @@ def test_where_no_watch_is_to_be_had_files_are_looked_at(
     way = next(way for way in watched.known.values() if way.key[1].endswith("two"))
     assert way.try_after > 0
     assert not way.watched
+
+
+@pytest.fixture
+def missed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each path was looked for that is asked for time and again; ways are watched already."""
+    watched.ask(times=ways.OFTEN)
+    seen: Counter[str] = Counter()
+
+    def lstat(path: str) -> os.stat_result:
+        seen[path] += 1
+        return os.lstat(path)
+
+    monkeypatch.setattr(looks.Disk, "lstat", staticmethod(lstat))
+    monkeypatch.setattr(watched.recall, "_memo", lambda request, server: None)
+    watched.recall.seen = Seen(again=True)
+    return seen
+
+
+@pytest.mark.parametrize("comes", ["file", "folder", "link"])
+def test_what_is_missing_often_is_not_looked_for_any_more(watched: Watched, missed: Counter[str], comes: str) -> None:
+    gap = watched.folder / "none"
+    assert watched.ask("/one/two/none/x").status == 404
+    assert missed.pop(str(gap)) == 1
+    assert watched.ask("/one/two/none/y", times=3).status == 404
+    assert watched.ask("/one/two/none").status == 404
+    assert not missed
+    if comes == "file":
+        gap.write_text("here")
+    elif comes == "folder":
+        gap.mkdir()
+        (gap / "x").write_text("here")
+    else:
+        gap.symlink_to(watched.folder.parent.parent)
+    watched.watches.read()
+    path = {"file": "/one/two/none", "folder": "/one/two/none/x", "link": "/one/two/none/a.txt"}[comes]
+    assert watched.ask(path).status == 200
+    gap.rename(watched.folder / "other")
+    watched.watches.read()
+    assert watched.ask("/one/two/none/x", times=2).status == 404
+
+
+def test_a_gap_is_looked_for_in_time(watched: Watched, missed: Counter[str]) -> None:
+    watched.ask("/one/two/none/x", times=2)
+    [gap] = [each for each in watched.world.resolver.ways._watched.values() if isinstance(each, ways.Gap)]
+    gap.valid_until = 1.0
+    missed.clear()
+    assert watched.ask("/one/two/none/x", times=2).status == 404
+    assert missed[str(watched.folder / "none")] == 1
+    assert gap.valid_until > 1.0
+    gap.valid_until = 1.0
+    (watched.folder / "none").write_text("here, and nobody has told")
+    assert watched.ask("/one/two/none").status == 200
+
+
+def test_what_is_missing_once_is_not_watched(watched: Watched, missed: Counter[str]) -> None:
+    watched.recall.seen = Seen(again=False)
+    watched.ask("/one/two/none/x", times=3)
+    assert missed[str(watched.folder / "none")] == 3
+
+
+def test_where_a_gap_cant_be_watched_it_is_looked_for(
+    watched: Watched, missed: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[object] = []
+
+    def guard(token: object, looks: object) -> None:
+        tried.append(token)
+
+    monkeypatch.setattr(watched.watches, "guard", guard)
+    assert watched.ask("/one/two/none/x", times=3).status == 404
+    assert missed[str(watched.folder / "none")] == 3
+    assert len(tried) == 1, "it is tried again later"
+
+
+def test_gaps_are_bounded(watched: Watched, missed: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "WATCHED", 2)
+    for name in "abc":
+        watched.ask(f"/one/two/{name}/x", times=2)
+    known = watched.world.resolver.ways._watched
+    assert [key for key in known if isinstance(key, str)] == [str(watched.folder / "a")]
+    known[str(watched.folder / "a")].valid_until = 1.0
+    watched.ask("/one/two/b/x", times=3)
+    assert [key for key in known if isinstance(key, str)] == [str(watched.folder / "b")]
+
+
+def test_another_thread_looks_for_gaps_itself(watched: Watched, missed: Counter[str]) -> None:
+    watched.ask("/one/two/none/x", times=2)
+    missed.clear()
+    thread = threading.Thread(target=watched.ask, args=("/one/two/none/x",))
+    thread.start()
+    thread.join()
+    assert missed[str(watched.folder / "none")] == 1
