@@ -43,6 +43,11 @@ CASES = {
     "redirect": Case(
         (head_of(f"/rules/ids/term/{number}", "Accept: text/turtle") for number in itertools.count()), b"303"
     ),
+    "redirect on a watched way": Case(
+        (head_of(f"/rules/ids/term/{number}", "Accept: text/turtle") for number in itertools.count()),
+        b"303",
+        looks=False,
+    ),
     "script": Case(itertools.repeat(head_of("/cgi-bin/hello"))),
     "script that was found before": Case(itertools.repeat(head_of("/cgi-bin/hello")), looks=False),
     "not found": Case(itertools.repeat(head_of("/nothing")), b"404"),
