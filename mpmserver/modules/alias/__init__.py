@@ -25,12 +25,14 @@ from mpmserver.modules.alias.settings import AliasDir, AliasServer
 from mpmserver.modules.alias.target import escape_target, is_url
 
 
-def translate(x: Exchange) -> Handled | None:
-    """Redirect, or give the request its file name. Raises HTTPError with a redirect's status."""
+def translate(x: Exchange) -> Handled | int | None:
+    """Redirect, which is answered by a status, or give the request its file name."""
     if x.uri and x.uri[0] != "/":
         return None
     server, section = x.server[AliasServer], x.settings[AliasDir]
-    _redirect(x, section, server.redirects, ("AH00673", "AH00674"))
+    status = _redirect(x, section, server.redirects, ("AH00673", "AH00674"))
+    if status is not None:
+        return status
     if section.alias is not None:
         _use_location_alias(x, section.alias, section.alias_preserve_path)
         return HANDLED
@@ -42,21 +44,23 @@ def translate(x: Exchange) -> Handled | None:
     return None
 
 
-def fixup(x: Exchange) -> None:
+def fixup(x: Exchange) -> int | None:
     """Redirect by what the sections and .htaccess files on the way to the file say."""
     section = x.settings[AliasDir]
-    _redirect(x, section, section.redirects, ("AH00675", "AH00676"))
+    return _redirect(x, section, section.redirects, ("AH00675", "AH00676"))
 
 
-def _redirect(x: Exchange, section: AliasDir, rules: Iterable[Rule], numbers: tuple[str, str]) -> None:
+def _redirect(x: Exchange, section: AliasDir, rules: Iterable[Rule], numbers: tuple[str, str]) -> int | None:
+    """The status of the redirect that is for this request, with its Location set; None where none is."""
     if section.redirect is not None:
-        _answer(x, section.redirect.status, _redirect_target(x, section.redirect), section, numbers)
+        return _answer(x, section.redirect.status, _redirect_target(x, section.redirect), section, numbers)
     for rule in rules:
         target = rule.url(x.uri)
         if target is not None:
             if not rule.is_match:
                 _set_context(x, rule.fake, rule.real)
-            _answer(x, rule.status, target, section, numbers)
+            return _answer(x, rule.status, target, section, numbers)
+    return None
 
 
 def _redirect_target(x: Exchange, redirect: LocationRedirect) -> str:
@@ -70,8 +74,8 @@ def _redirect_target(x: Exchange, redirect: LocationRedirect) -> str:
     return escape_target(target)
 
 
-def _answer(x: Exchange, status: int, target: str, section: AliasDir, numbers: tuple[str, str]) -> None:
-    """Raise HTTPError(status), with the Location where it is a redirect."""
+def _answer(x: Exchange, status: int, target: str, section: AliasDir, numbers: tuple[str, str]) -> int:
+    """The status, with the Location set where it is a redirect's. Raises HTTPError 500 for what can't be one."""
     if 300 <= status < 400:
         relative = target.startswith("/")
         if relative and not section.redirect_relative:
@@ -95,7 +99,7 @@ def _answer(x: Exchange, status: int, target: str, section: AliasDir, numbers: t
         if x.args is not None and "?" not in location:
             location = f"{location}?{x.args}"
         x.headers_out.set("Location", location)
-    raise HTTPError(status)
+    return status
 
 
 def _use_alias(x: Exchange, rule: Rule, path: str) -> None:
