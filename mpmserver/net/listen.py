@@ -209,7 +209,7 @@ def open_listeners(
             opened.append(listener)
         if not opened:
             raise ListenFailed(())
-    except ListenFailed:
+    except BaseException:
         for listener in opened:
             if listener in made:
                 listener.close()
@@ -240,8 +240,12 @@ def _take_over(
         fd = former.get((name, address.port))
         if fd is not None:
             sock = socket.socket(fileno=fd)
-            _tune(sock, address, options)
-            sock.listen(options.backlog)
+            try:
+                _tune(sock, address, options)
+                sock.listen(options.backlog)
+            except OSError:
+                sock.detach()  # or the descriptor would be closed with it
+                raise
             return Listener(sock, address.protocol)
     return None
 

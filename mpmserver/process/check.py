@@ -40,14 +40,18 @@ class Check:
         """Another restart was asked for meanwhile: the configuration may have changed after it was read."""
         self._status: int | None = None
         self._output = os.memfd_create("configuration check", os.MFD_CLOEXEC)
-        self._pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", "mpmserver", "-t", *command.arguments],
-            python_environment() | {HELD: " ".join(held)},
-            file_actions=[(os.POSIX_SPAWN_DUP2, self._output, 1), (os.POSIX_SPAWN_DUP2, self._output, 2)],
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT),
-        )
+        try:
+            self._pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-m", "mpmserver", "-t", *command.arguments],
+                python_environment() | {HELD: " ".join(held)},
+                file_actions=[(os.POSIX_SPAWN_DUP2, self._output, 1), (os.POSIX_SPAWN_DUP2, self._output, 2)],
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT),
+            )
+        except OSError:
+            os.close(self._output)
+            raise
 
     def ended(self) -> bool:
         """Whether it is over."""

@@ -17,6 +17,7 @@ import sys
 import threading
 from _posixsubprocess import fork_exec
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from os import O_CLOEXEC, close, pipe2, set_blocking
 from typing import Any
@@ -107,16 +108,19 @@ class Launcher:
     __slots__ = ("_failures", "_failures_end", "_lock", "_mask", "null")
 
     def __init__(self) -> None:
-        self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        """The input of programs that have none."""
-        self._failures = os.memfd_create("failures", os.MFD_CLOEXEC)
-        """Where a child writes why it can't become its program: no pipe, for nearly always there is nothing to read."""
-        self._failures_end = os.dup(self._failures)
+        """Raises OSError; where descriptors have run out each request tries it anew, so nothing stays open then."""
+        with ExitStack() as opened:
+            self.null = _opened(opened, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            """The input of programs that have none."""
+            self._failures = _opened(opened, os.memfd_create("failures", os.MFD_CLOEXEC))
+            """Where a child writes why it can't become its program: no pipe, for nearly always nothing is to be read."""
+            self._failures_end = _opened(opened, os.dup(self._failures))
+            for entry in os.listdir("/proc/self/fd"):
+                if int(entry) > 2:
+                    _keep_to_itself(int(entry))
+            opened.pop_all()
         self._lock = threading.Lock()
         self._mask = _Mask()
-        for entry in os.listdir("/proc/self/fd"):
-            if int(entry) > 2:
-                _keep_to_itself(int(entry))
 
     def launch(
         self,
@@ -171,6 +175,12 @@ def prepare(child: Any) -> None:
     """Make what a process needs to start programs before two threads can ask; where there is one, it may wait."""
     if child.scoreboard.threads > 1 or not child.mpm.blocking:
         the_launcher()
+
+
+def _opened(stack: ExitStack, fd: int) -> int:
+    """A descriptor that is closed with those opened before it, should one of the next fail."""
+    stack.callback(close, fd)
+    return fd
 
 
 def _keep_to_itself(fd: int) -> None:

@@ -12,13 +12,14 @@ from mpmserver.modules.cgi import run
 from tests.memory import exchange, log_of, world
 
 HEAD = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
+"""What scripts begin with that don't bring a beginning of their own."""
 SCRIPTS = {
-    "hello": HEAD + "echo hello",
-    "pieces": HEAD + "for each in 1 2 3; do echo $each; sleep 0.03; done",
-    "drops": HEAD + "for each in 1 2 3 4 5 6 7 8 9 0; do echo $each; sleep 0.1; done",
-    "complains": HEAD + "echo hello; echo oh >&2",
-    "leaves-a-child": HEAD + "echo hello; (sleep 0.1; echo late >&2) >/dev/null &",
-    "long": HEAD + "head -c 300000 /dev/zero | tr '\\0' x",
+    "hello": "echo hello",
+    "pieces": "for each in 1 2 3; do echo $each; sleep 0.03; done",
+    "drops": "for each in 1 2 3 4 5 6 7 8 9 0; do echo $each; sleep 0.1; done",
+    "complains": "echo hello; echo oh >&2",
+    "leaves-a-child": "echo hello; (sleep 0.1; echo late >&2) >/dev/null &",
+    "long": "head -c 300000 /dev/zero | tr '\\0' x",
     "length": "#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 3\\n\\nhello\\n'",
     "cookies": "#!/bin/sh\nprintf 'Set-Cookie: a\\nX-A: 1\\nSet-Cookie: b\\nx-a: 2\\n\\n'",
 }
@@ -32,7 +33,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     folder = tmp_path / "cgi-bin"
     folder.mkdir()
     for name, text in SCRIPTS.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text if text.startswith("#!") else HEAD + text)
         (folder / name).chmod(0o755)
     return world(tmp_path, CONFIG.format(root=tmp_path))
 

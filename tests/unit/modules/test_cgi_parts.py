@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -76,6 +77,33 @@ def test_a_program_starts_clean(script: Path) -> None:
     masks = re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", "\n".join(lines), re.MULTILINE)
     # signals 32 and 33 belong to the C library; some programs that start us ignore them, and only it could change that
     assert [int(mask, 16) & ~(0b11 << 31) for mask in masks] == [0, 0]
+
+
+@pytest.mark.parametrize("call", ["memfd_create", "dup", "listdir"])
+def test_a_launcher_that_cannot_be_made_leaves_nothing_open(call: str) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(OSError, match="Too many open files"):
+        patched.setattr(os, call, too_many)
+        spawn.Launcher()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def too_many(*_arguments: object) -> None:
+    """A system call where no descriptor is left."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+@pytest.mark.parametrize("already", [0, 1, 2])
+def test_a_program_whose_pipes_cannot_be_made_leaves_nothing_open(
+    script: Path, monkeypatch: pytest.MonkeyPatch, already: int
+) -> None:
+    spawn.the_launcher()
+    before = os.listdir("/proc/self/fd")
+    left = iter([os.pipe2] * already)
+    monkeypatch.setattr(spawn, "pipe2", lambda flags: next(left, too_many)(flags))
+    with pytest.raises(OSError, match="Too many open files"):
+        start(str(script), (), {}, {})
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_names_of_variables_are_those_that_a_shell_knows(tmp_path: Path) -> None:

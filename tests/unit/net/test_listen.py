@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from mpmserver.net import listen
 from mpmserver.net.listen import (
     ListenAddress,
     Listener,
@@ -193,3 +195,24 @@ def test_a_failure_leaves_inherited_sockets_alone(taken: int) -> None:
     sock = socket.socket(fileno=fd)
     assert sock.getsockname()[1] == port
     sock.close()
+
+
+def test_a_failure_to_take_over_leaves_all_inherited_sockets_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = [open_listeners(resolve("127.0.0.1", free_port()), OPTIONS)[0] for _each in range(2)]
+    fds = [listener.socket.detach() for listener in old]
+    addresses = [address for port in (old[0].port, free_port(), old[1].port) for address in resolve("127.0.0.1", port)]
+    before = os.listdir("/proc/self/fd")
+    tune = listen._tune
+
+    def fail_at_last(sock: socket.socket, address: ListenAddress, options: ListenOptions) -> None:
+        if address.port == old[1].port:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        tune(sock, address, options)
+
+    monkeypatch.setattr(listen, "_tune", fail_at_last)
+    with pytest.raises(OSError, match="No buffer space"):
+        open_listeners(addresses, OPTIONS, fds)
+    assert os.listdir("/proc/self/fd") == before
+    for fd, listener in zip(fds, old, strict=True):
+        with socket.socket(fileno=fd) as sock:
+            assert sock.getsockname() == listener.local
