@@ -31,17 +31,26 @@ PROGRAM = "mpmserver"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line (without the program's name; sys.argv's by default); returns the exit status."""
+    _open_what_is_closed()
     gc.disable()  # a start leaves no garbage worth the time; `process.server.serve` says what else speaks against it
     try:
         status = _main(sys.argv[1:] if argv is None else argv)
-        if sys.stdout is not None:  # as where the starter has closed it
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return 1
     finally:
         gc.enable()
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Put the null device where the starter has closed a standard descriptor: the next pipe, socket or log would get
+    its number, and be gone as soon as the server leaves its terminal."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="surrogateescape", closefd=False))
 
 
 def _main(arguments: list[str]) -> int:

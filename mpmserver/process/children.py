@@ -67,9 +67,8 @@ class Forge:
             worker.start()
             worker.busy(STARTING)
         assert threading.active_count() == 1, "a thread's locks would stay locked for ever in a child"
-        if sys.stderr is not None:
-            with contextlib.suppress(OSError):  # a log program that doesn't read
-                sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a log program that doesn't read
+            sys.stderr.flush()
         pid = os.fork()
         if pid:
             return pid

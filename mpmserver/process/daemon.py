@@ -47,8 +47,7 @@ def detach() -> Report:
     It ends without taking the interpreter apart: all that is in it the other process shares and needs.
     """
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # as where the starter has closed it
-            stream.flush()
+        stream.flush()
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid:

@@ -193,6 +193,38 @@ def test_restart_starts_what_is_not_running(started: Path) -> None:
     assert Path(f"/proc/{pid}/cwd").resolve() == Path("/")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_starter_that_has_closed_standard_descriptors(started: Path, closed: str) -> None:
+    """Nothing of the server's gets their numbers: it serves, logs from the first line on, and goes on so anew."""
+    assert by_shell(started, "-k start", closed) == 0
+    wait_until(lambda: resumed(started) == 1, 15, "the start")
+    parent = int((started / "logs/httpd.pid").read_text())
+    standard = [os.devnull, os.devnull, str(started / "logs/error.log")]
+    for number in (2, 3):
+        assert [os.readlink(f"/proc/{parent}/fd/{fd}") for fd in range(3)] == standard
+        socket.create_connection(("127.0.0.1", port_of(started)), 5).close()
+        assert by_shell(started, "-k graceful", closed) == 0
+        wait_until(lambda number=number: resumed(started) == number, 15, "the restart")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("arguments", "status"), [("-t", 1), ("-k start", 1), ("-E logs/start -t", 1), ("--help", 0)])
+def test_complaints_that_nobody_hears(root: Path, arguments: str, status: int) -> None:
+    write(root, "Nonsense\n")
+    assert by_shell(root, arguments, ">&- 2>&-") == status
+
+
+def by_shell(root: Path, arguments: str, redirections: str) -> int:
+    """The exit status of a command line as a shell runs it."""
+    line = f"cd {root} && exec {sys.executable} -m mpmserver -d {root} -f conf/httpd.conf {arguments} {redirections}"
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(["/bin/sh", "-c", line], env=environment, check=False, timeout=30).returncode
+
+
+def port_of(root: Path) -> int:
+    """Where the server of a root listens."""
+    return int((root / "conf/httpd.conf").read_text().partition("Listen 127.0.0.1:")[2].split()[0])
+
+
 def test_a_pid_file_of_a_stranger_is_not_believed(root: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
         (root / "logs/httpd.pid").write_text(f"{stranger.pid}\n")

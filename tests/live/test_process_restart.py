@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import threading
@@ -116,6 +117,35 @@ def test_new_code_that_fails_after_the_check_leaves_the_children_alone() -> None
         wait_until(lambda: server.error_log().count("the new image failed") == 2, 10, "the second failure")
         server.stop()
         assert not (server.root / "logs/httpd.pid").exists()
+
+
+PAGED = """
+import os, jinja2
+from mpmserver.core.module import Module
+from mpmserver.core.templates import Page
+
+MODULE = Module("paged", pages=(Page("page.html", jinja2.Environment, os.path.dirname(__file__)),))
+"""
+
+
+def test_pages_that_cannot_be_made() -> None:
+    """There is no start without them, and no restart: what is being served goes on."""
+    complaint = "mpmserver: Cannot make the pages of the server: [Errno 2] No such file or directory: "
+    server = LiveServer("LoadModule paged_module paged", modules=("authz_core",), files={"paged.py": PAGED})
+    server.environment["PYTHONPATH"] = f"{PROJECT}{os.pathsep}{server.root}"
+    page = server.root / "page.html"
+    with pytest.raises(AssertionError, match=re.escape(f"ended with 1:\n{complaint}'{page}'\n")):
+        server.start()
+    page.touch()
+    with server:
+        page.unlink()
+        server.signal(signal.SIGUSR1)
+        wait_until(lambda: "older children serve on" in server.error_log(), 10, "what becomes of it")
+        wait_until(lambda: f"{complaint}'{page}'" in server.error_log(), 10, "the reason")
+        assert generations(server) == {1}
+        server.connect().close()
+        page.touch()
+        restart(server, 2)
 
 
 def test_changing_the_mpm_under_load_costs_no_request() -> None:

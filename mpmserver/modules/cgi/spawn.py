@@ -113,7 +113,7 @@ class Launcher:
             self.null = _opened(opened, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
             """The input of programs that have none."""
             self._failures = _opened(opened, os.memfd_create("failures", os.MFD_CLOEXEC))
-            """Where a child writes why it can't become its program: no pipe, for nearly always nothing is to be read."""
+            """Where a child writes why it can't become its program: no pipe, for as a rule nothing is to be read."""
             self._failures_end = _opened(opened, os.dup(self._failures))
             for entry in os.listdir("/proc/self/fd"):
                 if int(entry) > 2:

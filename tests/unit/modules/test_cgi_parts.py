@@ -82,9 +82,10 @@ def test_a_program_starts_clean(script: Path) -> None:
 @pytest.mark.parametrize("call", ["memfd_create", "dup", "listdir"])
 def test_a_launcher_that_cannot_be_made_leaves_nothing_open(call: str) -> None:
     before = os.listdir("/proc/self/fd")
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(OSError, match="Too many open files"):
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, call, too_many)
-        spawn.Launcher()
+        with pytest.raises(OSError, match="Too many open files"):
+            spawn.Launcher()
     assert os.listdir("/proc/self/fd") == before
 
 
@@ -99,8 +100,8 @@ def test_a_program_whose_pipes_cannot_be_made_leaves_nothing_open(
 ) -> None:
     spawn.the_launcher()
     before = os.listdir("/proc/self/fd")
-    left = iter([os.pipe2] * already)
-    monkeypatch.setattr(spawn, "pipe2", lambda flags: next(left, too_many)(flags))
+    made = iter([os.pipe2(os.O_CLOEXEC) for _each in range(already)])
+    monkeypatch.setattr(spawn, "pipe2", lambda _flags: next(made, None) or too_many())
     with pytest.raises(OSError, match="Too many open files"):
         start(str(script), (), {}, {})
     assert os.listdir("/proc/self/fd") == before
