@@ -81,141 +81,118 @@ class Exchange:
     """A request's state while it passes through the phases; the fields are Apache's request_rec's."""
 
     __slots__ = (
-        "_last",
-        "allowed",
-        "args",
-        "auth_type",
-        "body",
-        "bytes_in",
-        "bytes_out",
-        "charset",
-        "cleanups",
-        "client_ip",
-        "client_port",
-        "content_encoding",
-        "content_languages",
-        "content_type",
-        "env",
-        "err_headers_out",
-        "filename",
-        "files",
-        "filters",
-        "finfo",
-        "handler",
-        "headers_in",
-        "headers_out",
-        "hostname",
-        "keep_alive",
-        "log_id",
-        "main",
-        "memo",
-        "method",
-        "next",
-        "no_cache",
-        "no_local_copy",
-        "notes",
-        "path_info",
-        "peer",
-        "plan",
-        "port",
-        "prev",
-        "protocol",
-        "redirects",
-        "request",
-        "request_time",
-        "response",
-        "route",
-        "sent_body",
-        "server",
-        "settings",
-        "status",
-        "trace",
-        "unparsed_uri",
-        "uri",
-        "used_path_info",
-        "user",
-        "way",
-        "world",
+        "_last", "allowed", "args", "auth_type", "body", "bytes_in", "bytes_out", "charset", "cleanups", "client_ip",
+        "client_port", "content_encoding", "content_languages", "content_type", "env", "err_headers_out", "filename",
+        "files", "filters", "finfo", "handler", "headers_in", "headers_out", "hostname", "keep_alive", "log_id",
+        "main", "memo", "method", "next", "no_cache", "no_local_copy", "notes", "path_info", "peer", "plan", "port",
+        "prev", "protocol", "redirects", "request", "request_time", "response", "route", "sent_body", "server",
+        "settings", "status", "trace", "unparsed_uri", "uri", "used_path_info", "user", "way", "world",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0915 (a record: one statement for each field)
-        self, request: Request, peer: Peer, server: Server, body: RequestBody, world: World
-    ) -> None:
-        self.world = world
-        """What requests share in this process: resolver, child, site."""
-        self.request = request
-        """As received; what modules change is below."""
-        self.peer = peer
-        self.server = server
-        self.body = body
-        self.files: Files = DISK
-        """How hooks look at the disk."""
-        self.memo: Memo | None = None
-        """What decides whether this request's answer is remembered, None where it won't be; one for its whole chain."""
-        self.route: Route | None = None
-        """What takes the place of its phases, where it is known to which handler they lead."""
-        self.method = request.method
-        self.protocol = request.protocol
-        self.unparsed_uri = request.target
-        self.uri = ""
-        """The path: unescaped, normalized (may be changed by TRANSLATE hooks of modules that rewrite)."""
-        self.args: str | None = None
-        """The query as received, without the '?'."""
-        self.hostname: str | None = None
-        """Host without port, lower case; None where the request named none."""
-        self.port: int | None = None
-        """The port in Host, if any."""
-        self.filename: str | None = None
-        self.path_info = ""
-        self.way: Way | None = None
-        """How its folder was reached: no .htaccess file is looked for twice for one request of a client."""
-        self.finfo: Any = None
-        """`os.stat_result` of `filename`, None where it does not exist."""
-        self.used_path_info: bool | None = None
-        """What the handler thinks of trailing path info: True accept, False reject, None AcceptPathInfo Default."""
-        self.settings: Merged = server.defaults
-        self.plan: Plan = server.defaults.plan
-        self.handler: str | None = None
-        self.content_type: str | None = None
-        self.charset: str | None = None
-        self.content_encoding: str | None = None
-        self.content_languages: list[str] = []
-        self.headers_in = request.headers
-        """The request's; copy before a change (`own_headers_in`)."""
+    world: World
+    """What requests share in this process: resolver, child, site."""
+    request: Request
+    """As received; what modules change is below."""
+    peer: Peer
+    server: Server
+    body: RequestBody
+    files: Files
+    """How hooks look at the disk."""
+    memo: Memo | None
+    """What decides whether this request's answer is remembered, None where it won't be; one for its whole chain."""
+    route: Route | None
+    """What takes the place of its phases, where it is known to which handler they lead."""
+    method: str
+    protocol: str
+    unparsed_uri: str
+    uri: str
+    """The path: unescaped, normalized (may be changed by TRANSLATE hooks of modules that rewrite)."""
+    args: str | None
+    """The query as received, without the '?'."""
+    hostname: str | None
+    """Host without port, lower case; None where the request named none."""
+    port: int | None
+    """The port in Host, if any."""
+    filename: str | None
+    path_info: str
+    way: Way | None
+    """How its folder was reached: no .htaccess file is looked for twice for one request of a client."""
+    finfo: Any
+    """`os.stat_result` of `filename`, None where it does not exist."""
+    used_path_info: bool | None
+    """What the handler thinks of trailing path info: True accept, False reject, None AcceptPathInfo Default."""
+    settings: Merged
+    plan: Plan
+    handler: str | None
+    content_type: str | None
+    charset: str | None
+    content_encoding: str | None
+    content_languages: list[str]
+    headers_in: Headers
+    """The request's; copy before a change (`own_headers_in`)."""
+    headers_out: Headers
+    err_headers_out: Headers
+    """Sent with errors too, and they survive internal redirects."""
+    env: dict[str, str]
+    """subprocess_env: SetEnv, SetEnvIf, REDIRECT_*."""
+    notes: dict[str, Any]
+    user: str | None
+    auth_type: str | None
+    client_ip: str
+    """Who asks; mod_remoteip may know better than the connection does, and then often knows no port (0)."""
+    client_port: int
+    status: int
+    response: Response | None
+    filters: list[Filter]
+    prev: Exchange | None
+    next: Exchange | None
+    """The one that it was redirected to."""
+    main: Exchange | None
+    _last: Exchange | None
+    redirects: int
+    request_time: float
+    log_id: str | None
+    no_cache: bool
+    no_local_copy: bool
+    """No conditional answers (304): a CGI script's output, an error page."""
+    keep_alive: bool
+    """False once the server has decided to end the connection; behind the answer, whether it really goes on."""
+    allowed: set[str]
+    """The methods that handlers have said they would answer, for Allow."""
+    bytes_in: int
+    bytes_out: int
+    sent_body: int
+    trace: Callable[[str, str, Any], None] | None
+    """Reports (phase, module, outcome) of each hook when somebody asks why; None costs a comparison."""
+    cleanups: list[Callable[[], object]]
+
+    def __init__(self, request: Request, peer: Peer, server: Server, body: RequestBody, world: World) -> None:
+        self.world, self.server = world, server
+        self.request, self.peer, self.body = request, peer, body
+        self.method, self.protocol = request.method, request.protocol
+        self.unparsed_uri, self.headers_in = request.target, request.headers
+        self.bytes_in = request.head_bytes
+        self.client_ip, self.client_port = peer.address.decode(), peer.port
+        self.settings = settings = server.defaults
+        self.plan = settings.plan
+        self.files = DISK
+        self.request_time = time.time()
+        self.status = 200
+        self.keep_alive = True
+        # nothing is known or decided yet
+        self.uri = self.path_info = ""
+        self.redirects = self.bytes_out = self.sent_body = 0
+        self.no_cache = self.no_local_copy = False
+        self.memo = self.route = self.way = self.response = self.trace = None
+        self.args = self.hostname = self.port = self.filename = self.finfo = self.used_path_info = None
+        self.handler = self.content_type = self.charset = self.content_encoding = None
+        self.user = self.auth_type = self.log_id = None
+        self.prev = self.next = self.main = self._last = None
         self.headers_out = Headers()
         self.err_headers_out = Headers()
-        """Sent with errors too, and they survive internal redirects."""
-        self.env: dict[str, str] = {}
-        """subprocess_env: SetEnv, SetEnvIf, REDIRECT_*."""
-        self.notes: dict[str, Any] = {}
-        self.user: str | None = None
-        self.auth_type: str | None = None
-        self.client_ip, self.client_port = peer.address.decode(), peer.port
-        """Who asks; mod_remoteip may know better than the connection does, and then often knows no port (0)."""
-        self.status = 200
-        self.response: Response | None = None
-        self.filters: list[Filter] = []
-        self.prev: Exchange | None = None
-        self.next: Exchange | None = None
-        """The one that it was redirected to."""
-        self.main: Exchange | None = None
-        self._last: Exchange | None = None
-        self.redirects = 0
-        self.request_time = time.time()
-        self.log_id: str | None = None
-        self.no_cache = False
-        self.no_local_copy = False
-        """No conditional answers (304): a CGI script's output, an error page."""
-        self.keep_alive = True
-        """False once the server has decided to end the connection; behind the answer, whether it really goes on."""
-        self.allowed: set[str] = set()
-        """The methods that handlers have said they would answer, for Allow."""
-        self.bytes_in = request.head_bytes
-        self.bytes_out = 0
-        self.sent_body = 0
-        self.trace: Callable[[str, str, Any], None] | None = None
-        """Reports (phase, module, outcome) of each hook when somebody asks why; None costs a comparison."""
-        self.cleanups: list[Callable[[], object]] = []
+        self.env, self.notes = {}, {}
+        self.content_languages, self.filters, self.cleanups = [], [], []
+        self.allowed = set()
 
     @property
     def header_only(self) -> bool:

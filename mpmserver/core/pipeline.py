@@ -24,7 +24,7 @@ from mpmserver.core.body import BodyError, ClientGone, Content, Response, Unmeas
 from mpmserver.core.exchange import Exchange
 from mpmserver.core.ifwalk import if_walk, if_walk_escaped
 from mpmserver.core.module import HANDLED, InternalRedirect
-from mpmserver.core.plan import Step, Steps
+from mpmserver.core.plan import Steps
 from mpmserver.core.redirect import KeptType, redirected
 from mpmserver.core.settings import Level
 from mpmserver.core.steps import Waiting, run, run_all, run_first, then, waited
@@ -228,18 +228,19 @@ def handle(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     return _ask_handlers(x)
 
 
-def _ask_handlers(x: Exchange) -> Response | InternalRedirect | int | Waiting:
-    """Ask the handlers that the request's handler, or else its media type, names."""
+def _ask_handlers(x: Exchange, left: Steps | None = None) -> Response | InternalRedirect | int | Waiting:
+    """Ask the handlers that the request's handler, or else its media type, names; `left`: those that weren't yet."""
     given = x.handler
     name = x.handler = given or _handler_of_type(x.content_type)
-    steps = x.plan.handlers_for(name)
+    if left is None:
+        left = x.plan.handlers[name]
     try:
-        for step in steps:
-            if step.handler is not None and x.memo is not None:
-                _doubt(x, step)
+        for step in left:
+            if step.handler is not None and x.memo is not None and not step.hook.pure(x.settings):
+                x.memo.end_at(x, step.module)  # an error, or no answer, is not remembered either
             outcome = step.function(x)
             if type(outcome) is CoroutineType:
-                return _handle_waiting(x, given, steps[steps.index(step) :], outcome)
+                return _handle_waiting(x, name, left[left.index(step) :], outcome)
             if x.trace is not None:
                 x.trace("handler", step.module, outcome)
             if outcome is not None:
@@ -250,31 +251,20 @@ def _ask_handlers(x: Exchange) -> Response | InternalRedirect | int | Waiting:
 
 
 async def _handle_waiting(
-    x: Exchange, given: str | None, steps: Steps, begun: Any
+    x: Exchange, name: str, steps: Steps, begun: Waiting
 ) -> Response | InternalRedirect | int:
-    """Go on with asking the handlers, from the first of these on: it has `begun` already."""
-    name = x.handler = given or _handler_of_type(x.content_type)
+    """Wait for what the first of these handlers has begun; where it declines, the others are asked."""
+    given, x.handler = x.handler, name
     try:
-        for step in steps:
-            if begun is None and step.handler is not None and x.memo is not None:
-                _doubt(x, step)
-            outcome = step.function(x) if begun is None else begun
-            begun = None
-            if type(outcome) is CoroutineType:
-                outcome = await outcome
-            if x.trace is not None:
-                x.trace("handler", step.module, outcome)
-            if outcome is not None:
-                return outcome if outcome is not HANDLED else Response(x.status)
+        outcome = await begun
     finally:
         x.handler = given
-    raise _without_handler(x, name)
-
-
-def _doubt(x: Exchange, step: Step) -> None:
-    """Don't remember what a handler says that isn't pure, an error or no answer included."""
-    if x.memo is not None and not step.hook.pure(x.settings):
-        x.memo.end_at(x, step.module)
+    if x.trace is not None:
+        x.trace("handler", steps[0].module, outcome)
+    if outcome is None:
+        outcome = _ask_handlers(x, steps[1:])
+        return await outcome if type(outcome) is CoroutineType else outcome  # type: ignore[return-value]
+    return outcome if outcome is not HANDLED else Response(x.status)
 
 
 def _without_handler(x: Exchange, name: str) -> HTTPError:

@@ -42,11 +42,26 @@ Steps = tuple[Step, ...]
 _MOST_NAMES = 64
 
 
+class Handlers(dict[str, Steps]):
+    """The handlers that are asked, by the name of the request's handler: chosen when they are first asked for."""
+
+    __slots__ = ("all",)
+
+    def __init__(self, steps: Steps) -> None:
+        self.all = steps
+
+    def __missing__(self, name: str) -> Steps:
+        found = tuple([step for step in self.all if step.handler is None or step.handler == name])
+        if len(self) < _MOST_NAMES:  # an expression may make up any number of names
+            self[name] = found
+        return found
+
+
 class Plan:
     """The steps of each phase for one set of merged settings; shared and never changed."""
 
     __slots__ = (
-        "_by_handler", "access", "access_ex", "asks_nobody", "authn", "authz", "begins_plainly", "fixup", "handlers",
+        "access", "access_ex", "asks_nobody", "authn", "authz", "begins_plainly", "fixup", "handlers",
         "header_parser", "impure", "insert_error_filters", "insert_filters", "lets_all_in", "log", "map_to_storage",
         "post_read", "pre_translate", "quick", "satisfied_by_any", "translate", "type",
     )  # fmt: skip
@@ -70,7 +85,7 @@ class Plan:
         self.fixup = kept[Phase.FIXUP]
         self.insert_filters = kept[Phase.INSERT_FILTERS]
         self.insert_error_filters = kept[Phase.INSERT_ERROR_FILTERS]
-        self.handlers = kept[Phase.HANDLER]
+        self.handlers = Handlers(kept[Phase.HANDLER])
         self.log = kept[Phase.LOG]
         satisfy = settings.server.site.providers.get(("satisfy", "any"))
         self.satisfied_by_any: Callable[[str], bool] | None = None if satisfy is None else satisfy(settings)
@@ -88,18 +103,8 @@ class Plan:
         """Whether TRANSLATE is the first that a request meets."""
         self.asks_nobody = self.lets_all_in and not self.header_parser and not settings.ifs
         """Whether TYPE comes right behind the walks."""
-        self._by_handler: dict[str, Steps] = {}
         self.impure: str | None = _first_impure(kept, settings)
         """Why no answer with these settings may be remembered: the module with the first hook that says so; or None."""
-
-    def handlers_for(self, name: str) -> Steps:
-        """The handlers that are asked where the request's handler has this name."""
-        found = self._by_handler.get(name)
-        if found is None:
-            found = tuple(step for step in self.handlers if step.handler is None or step.handler == name)
-            if len(self._by_handler) < _MOST_NAMES:  # an expression may make up any number of names
-                self._by_handler[name] = found
-        return found
 
 
 def _first_impure(kept: dict[Phase, Steps], settings: Merged) -> str | None:

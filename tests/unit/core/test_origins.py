@@ -22,5 +22,5 @@ def test_steps_name_their_modules(tmp_path: Path) -> None:
     made = world(tmp_path, "SetEnv A one\n")
     plan = made.site.main.defaults.plan
     assert "env" in {step.module for step in plan.fixup}
-    assert {step.module for step in plan.handlers} >= {"core", "cgi", "status"}
+    assert {step.module for step in plan.handlers.all} >= {"core", "cgi", "status"}
     assert made.site.main[CoreServer].server_name == "memory.example"

@@ -70,12 +70,12 @@ def test_whether_paths_are_looked_at_before_they_are_unescaped(tmp_path: Path, t
 
 def test_handlers_by_name_are_kept_up_to_a_bound(tmp_path: Path) -> None:
     plan = world(tmp_path, "").site.main.defaults.plan
-    everybodys = plan.handlers_for("text/html")
+    everybodys = plan.handlers["text/html"]
     assert all(step.handler is None for step in everybodys)
-    assert any(step.handler == "cgi-script" for step in plan.handlers_for("cgi-script"))
+    assert any(step.handler == "cgi-script" for step in plan.handlers["cgi-script"])
     for number in range(200):
-        assert plan.handlers_for(f"made-up-{number}") == everybodys
-    assert len(plan._by_handler) < 100
+        assert plan.handlers[f"made-up-{number}"] == everybodys
+    assert len(plan.handlers) < 100
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import resource
 import signal
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_launcher_that_cannot_be_made_leaves_nothing_open(call: str) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
-def too_many(*_arguments: object) -> None:
+def too_many(*_arguments: object) -> NoReturn:
     """A system call where no descriptor is left."""
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 

@@ -75,7 +75,7 @@ def test_the_address_is_escaped_only_at_first(tmp_path: Path) -> None:
 def test_without_messages_there_are_no_hooks(tmp_path: Path) -> None:
     plan = SiteKit(tmp_path, GRANTED, MODULES).site.main.defaults.plan
     assert not plan.quick and not plan.pre_translate
-    assert "log_debug" not in [step.module for step in (*plan.fixup, *plan.log, *plan.handlers)]
+    assert "log_debug" not in [step.module for step in (*plan.fixup, *plan.log, *plan.handlers.all)]
 
 
 REFUSALS = [
