@@ -170,7 +170,8 @@ def test_the_end_waits_for_what_the_kernel_did_not_take() -> None:
         large = LARGE * 16
         sent = transport.send_last(large)
         assert 0 < sent == transport.sent < len(large)
-        assert transport.send_last(large[sent:]) == 0
+        while taken := transport.send_last(large[sent:]):  # the kernel goes on moving what it has to the other end
+            sent += taken
         _, arrived, _ = drive(transport.send([large[sent:]], 5.0), theirs)
         assert arrived == large[: len(arrived)]
 
