@@ -20,7 +20,9 @@ from mpmserver.http.uri import Target
 
 _LINE = re.compile(rf"([{TCHAR}]+) ((/(?!/)[!\"$->@-~\x80-\xff]*)(?:\?([!\"$-~\x80-\xff]*))?) (HTTP/1\.[01])")
 _CLEAN = re.compile(rf"([{TCHAR}]+):([\t -~\x80-\xff]*)")
-_VERSIONS = {"HTTP/1.0": (1, 0), "HTTP/1.1": (1, 1)}
+_METHODS = {method: method for method in REGISTERED_METHODS if method != "CONNECT"}
+_PROTOCOLS = {"HTTP/1.0": ("HTTP/1.0", (1, 0)), "HTTP/1.1": ("HTTP/1.1", (1, 1))}
+"""By themselves, so that all lines that are kept have these texts in common."""
 _new = tuple.__new__
 """Makes a named tuple without the Python function that would only call this."""
 
@@ -46,11 +48,17 @@ def plain_parts(data: bytes | bytearray, limits: HeadLimits) -> tuple[RequestLin
 def _plain_line(text: str) -> RequestLine:
     """A request line for a path with a method that everybody allows."""
     match = _LINE.fullmatch(text)
-    if match is None or match[1] not in REGISTERED_METHODS or match[1] == "CONNECT":
+    if match is None:
         raise _NotPlainError
-    method, target, path, query, protocol = match.groups()
+    name, target, path, query, protocol = match.groups()
+    method = _METHODS.get(name)
+    if method is None:
+        raise _NotPlainError
+    protocol, version = _PROTOCOLS[protocol]
+    if query is None:
+        path = target
     uri = _new(Target, (path, query, None, None, None, None, None, None))
-    return _new(RequestLine, (method, target, protocol, _VERSIONS[protocol], text, uri))
+    return _new(RequestLine, (method, target, protocol, version, text, uri))
 
 
 def _plain_field(line: str) -> Field:

@@ -233,10 +233,13 @@ def share_memory() -> None:
     """Before any fork: what is there now will be shared with the children for as long as nobody writes to it.
 
     So no collection visits it any more, and none has before: garbage that was collected would leave holes between what
-    stays, and whatever a child put there would cost it a page of its own.
+    stays, and whatever a child put there would cost it a page of its own. For the same reason the interpreter forgets
+    which attributes it has looked up: what a child looked up would take their places, and count their names down.
     """
     gc.freeze()
     gc.enable()
+    if sys.version_info < (3, 12):  # later ones don't count references to names
+        sys._clear_type_cache()
 
 
 def _serve_alone(parts: Parts) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,21 @@ def test_what_is_shared_is_never_visited_again() -> None:
     finally:
         gc.unfreeze()
         gc.enable()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="references to names are not counted")
+def test_no_lookup_is_remembered_that_children_would_forget() -> None:
+    class Looked:
+        pass
+
+    name = "looked_up_in_this_test_alone"
+    setattr(Looked, name, True)
+    before = sys.getrefcount(name)
+    assert getattr(Looked, name)
+    looked_up = sys.getrefcount(name)
+    assert looked_up == before + 1
+    try:
+        share_memory()
+    finally:
+        gc.unfreeze()
+    assert sys.getrefcount(name) < looked_up
