@@ -342,7 +342,7 @@ class Recall:
         """
         gists, line, log = record.shelf.gists, head[: head.find(b"\r")], record.recollection
         known = gists.get(line)
-        names = record.decided_by, log.shown, log.read
+        names = record.asked.names, log.shown, log.read
         if known is not None:
             deciding, shown, read = known.names
             names = names[0] | deciding, names[1] | shown, names[2] | read

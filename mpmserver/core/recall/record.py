@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from mpmserver.core.recall.asked import asked_of
 from mpmserver.core.recall.ground import Ground
 from mpmserver.core.recall.recollection import Line
 from mpmserver.http.dates import http_date, parse_http_date
-from mpmserver.http.headers import EVERYTHING
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mpmserver.core.recall.shelf import Shelf
     from mpmserver.http.request import Request
 
-Asked = tuple[tuple[str, str], ...]
-"""Names of request fields, in lower case, with the values that an answer was made for."""
 Stamps = tuple[tuple[int, int], ...]
 """Where times stand in a text, each with the seconds that it lies behind the present."""
 _STAMP: Final = re.compile(
@@ -41,7 +39,7 @@ class Record(Ground):
     """One answer: its bytes, and all that must still be so for it to be given again."""
 
     __slots__ = (
-        "absent", "asked", "behind", "head", "hits", "hits_before", "key", "left_at", "more_texts", "payload",
+        "asked", "behind", "head", "hits", "hits_before", "key", "left_at", "more_texts", "payload",
         "recollection", "request_line", "size", "stamps",
     )  # fmt: skip
     worth: Final = 8
@@ -52,11 +50,8 @@ class Record(Ground):
         super().__init__(shelf, first, keep, recollection.timed)
         request = first.request
         self.key = key_of(request)
-        fields = request.headers.joined
-        asked = [name for name in sorted(memo.asked) if name != EVERYTHING]
-        self.asked: Asked = tuple([(name, fields[name]) for name in asked if name in fields])
-        self.absent = shelf.recall.shared(frozenset([name for name in asked if name not in fields]))
-        """The fields that were asked for and are not to be there."""
+        asked = asked_of(memo.asked, request.headers.joined)
+        self.asked = asked if asked.there else shelf.recall.shared(asked)  # nothing there: most have it so
         self.recollection = recollection
         self.request_line = request.request_line.encode("latin-1", "replace")
         """What the scoreboard shows."""
@@ -79,11 +74,6 @@ class Record(Ground):
         self.size = 0
         """What it counts for RecallSize; 0 when it is forgotten."""
 
-    @property
-    def decided_by(self) -> frozenset[str]:
-        """The request fields that were asked for, in lower case."""
-        return self.absent.union([name for name, _ in self.asked])
-
     def stamp(self, moment: Moment) -> None:
         self.payload = stamped(self.payload, self.stamps, moment)
 
@@ -93,15 +83,6 @@ class Record(Ground):
         start, end = self.left_at
         payload = self.payload
         return b"%b%d%b" % (payload[:start], self.most + 1 - keepalives, payload[end:])
-
-    def suits(self, fields: dict[str, str]) -> bool:
-        """Whether a request with these fields is answered so, too."""
-        if not self.absent.isdisjoint(fields):
-            return False
-        for name, value in self.asked:  # noqa: SIM110 - a generator would cost more than the comparisons
-            if fields.get(name) != value:
-                return False
-        return True
 
 
 def stamps(head: bytes, expires_after: int | None) -> Stamps:

@@ -12,6 +12,7 @@ import contextlib
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
+from mpmserver.core.recall.asked import asked_of
 from mpmserver.core.recall.looks import Checks, unchanged
 from mpmserver.core.recall.record import key_of
 from mpmserver.http.framing import NO_BODY
@@ -35,16 +36,14 @@ class Route:
     """The way to one handler for requests with one key and the same values of the fields that decided."""
 
     __slots__ = (
-        "_absent", "_asked", "_content_encoding", "_content_languages", "_content_type", "_env", "_filename", "_finfo",
-        "_flags", "_notes", "_path_info", "_settings", "_uri", "checks", "handler", "look", "module", "stale",
-        "valid_until",
+        "_content_encoding", "_content_languages", "_content_type", "_env", "_filename", "_finfo",
+        "_flags", "_notes", "_path_info", "_settings", "_uri", "asked", "checks", "handler", "look", "module",
+        "stale", "valid_until",
     )  # fmt: skip
 
     def __init__(self, x: Exchange, memo: Memo, module: str) -> None:
         """Of a request that the handler of `module` is about to answer."""
-        fields = x.request.headers.joined
-        self._asked = [(name, fields[name]) for name in memo.asked if name in fields]
-        self._absent = frozenset([name for name in memo.asked if name not in fields])
+        self.asked = asked_of(memo.asked, x.request.headers.joined)
         self.module = module
         self.handler: str | None = None
         """What the phases have set: known when the handler is through."""
@@ -62,15 +61,6 @@ class Route:
         """When it is looked at in any case."""
         self.stale = False
         """Whether something has changed; whoever hears of a change sets it."""
-
-    def suits(self, fields: dict[str, str]) -> bool:
-        """Whether a request with these fields goes the same way."""
-        if not self._absent.isdisjoint(fields):
-            return False
-        for name, value in self._asked:  # noqa: SIM110 - a generator would cost more than the comparisons
-            if fields.get(name) != value:
-                return False
-        return True
 
     def lead(self, x: Exchange) -> None:
         """Put a request where the phases would have left it."""
@@ -131,7 +121,7 @@ class Routes:
         if route.stale or not recall.is_fresh(route, x.request_time):
             self._forget(key)
             return None
-        if not route.suits(request.headers.joined):
+        if not route.asked.suits(request.headers.joined):
             return None
         recall.pass_by(f"mod_{route.module}")
         return route

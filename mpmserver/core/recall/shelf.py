@@ -105,7 +105,7 @@ class Shelf:
     def resource(self, request: Request) -> Record | None:
         """Level 2: what answers a request that has been parsed; it may have to be looked at."""
         for record in self.resources.get(key_of(request), ()):
-            if record.suits(request.headers.joined):
+            if record.asked.suits(request.headers.joined):
                 return record
         return None
 

@@ -230,6 +230,31 @@ def test_fields_that_a_module_has_changed_are_shown_as_they_were(
     assert lines(kept) == ["changed\n", "changed\n"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "one, two"),
+        ("RequestHeader add User-Agent three", "one, two"),
+        ("RequestHeader add X-New a\nRequestHeader add X-New b", "one, two"),
+        ("RequestHeader append User-Agent three", "one, two, three"),
+        ("RequestHeader set User-Agent three", "three"),
+    ],
+)
+def test_a_field_that_stands_several_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
+) -> None:
+    """What was received is one field; of those that the configuration has added beside it the first is shown."""
+    text += '\nCustomLog logs/x "%{User-Agent}i|%{X-New}i"\n'
+    twice = HEAD.replace(b'ag%s"ent', b"one\r\nUser-Agent: two")
+    _made, kept, x = answered(tmp_path, monkeypatch, text, twice)
+    found = recollection(x)
+    assert found is not None
+    write(found, moment_of(x), x.request.headers)
+    new = "a" if "X-New" in text.partition("CustomLog")[0] else "-"
+    first, again = lines(kept)
+    assert first == again == f"{expected}|{new}\n"
+
+
 CONDITIONS = """
 SetEnvIf Request_URI a FOO=1
 CustomLog logs/x one env=FOO

@@ -51,6 +51,19 @@ def site_of(root: Path, text: str, blocking: bool = False) -> World:
     return made
 
 
+def asked_as_it_expires(root: Path) -> World:
+    """A site whose file has been asked for, and twice more a second later each: Expires went with the date."""
+    made = site(root, 'ExpiresActive On\nExpiresDefault "access plus 1 minute"\n')
+    client = Client(made)
+    client.ask(head())
+    for second in range(2):
+        answer = client.ask(head(), 1_800_000_000.0 + second)
+        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT\r\n".encode() in answer
+        assert f"Expires: Fri, 15 Jan 2027 08:01:0{second} GMT\r\n".encode() in answer
+        assert b"Cache-Control: max-age=60\r\n" in answer
+    return made
+
+
 def write(root: Path, name: str, data: bytes) -> None:
     """A file that has not changed for a while, as `restless` has it."""
     path = root / "htdocs" / name

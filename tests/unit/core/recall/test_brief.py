@@ -16,7 +16,7 @@ from mpmserver.core.recall.shelf import MOST_FAMILIES, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.world import World
 from tests.memory import MemoryTransport
-from tests.unit.core.recall.clients import OPEN, Client, counts, head, hear, site, site_of, write
+from tests.unit.core.recall.clients import OPEN, Client, asked_as_it_expires, counts, head, hear, site, site_of, write
 from tests.unit.modules.test_log_config import lines, logging_world
 
 pytestmark = pytest.mark.usefixtures("restless", "eager", "brief")
@@ -199,14 +199,7 @@ def test_a_client_that_wants_to_close_is_let_go(made: World) -> None:
 
 
 def test_an_expires_is_made_anew(tmp_path: Path) -> None:
-    made = site(tmp_path, 'ExpiresActive On\nExpiresDefault "access plus 1 minute"\n')
-    client = Client(made)
-    client.ask(head())
-    for second in range(2):
-        answer = client.ask(head(), 1_800_000_000.0 + second)
-        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT\r\n".encode() in answer
-        assert f"Expires: Fri, 15 Jan 2027 08:01:0{second} GMT\r\n".encode() in answer
-    assert counts(made)[1] == 2
+    assert counts(asked_as_it_expires(tmp_path))[1] == 2
 
 
 @pytest.mark.parametrize("takes", [0, 10, 300])
@@ -234,6 +227,16 @@ def test_what_is_not_in_memory_goes_the_long_way(made: World, monkeypatch: pytes
     assert client.ask(head()).endswith(b"first\n")
     assert counts(made)[1:] == (0, 2)
     assert len(briefs(made)) == 1
+
+
+def test_limits_hold_for_heads_with_a_known_gist(tmp_path: Path) -> None:
+    made = site(tmp_path, "LimitRequestFields 4\nLimitRequestFieldSize 100\nMaxKeepAliveRequests 0\n")
+    client = Client(made)
+    for number in range(3):
+        assert client.ask(head("/a.html", f"X: {number}")).endswith(b"first\n")
+    assert counts(made) == (0, 2, 1)
+    for field in (b"A: b\r\n" * 4, b"A: " + 100 * b"b" + b"\r\n"):
+        assert Client(made).ask(head()[:-2] + field + b"\r\n").startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 70_000], ids=["empty", "large"])

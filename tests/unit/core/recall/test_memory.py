@@ -12,7 +12,7 @@ from mpmserver.core.recall.looks import Checks
 from mpmserver.core.recall.memory import IN_VAIN
 from mpmserver.core.world import World
 from tests.memory import log_of
-from tests.unit.core.recall.clients import RESTLESS, Client, counts, head, hear, reasons, site
+from tests.unit.core.recall.clients import RESTLESS, Client, asked_as_it_expires, counts, head, hear, reasons, site
 
 pytestmark = pytest.mark.usefixtures("restless", "eager")
 
@@ -131,6 +131,23 @@ def test_limits_hold_for_heads_with_a_known_gist(tmp_path: Path) -> None:
             assert client.ask(head("/a.html", f"X: {number}")).endswith(b"first\n")
         bad = head().replace(b"\r\n\r\n", f"\r\n{field}\r\n".encode())
         assert client.ask(bad).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_head_that_is_too_large_is_not_looked_at_for_its_gist(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(made)
+    for number in range(4):
+        client.ask(head("/a.html", f"X: {number}"))
+    assert made.recall is not None
+    gists = made.recall.shelf(("127.0.0.1", 8080)).gists
+    ((line, known),) = gists.items()
+    looked: list[bytes] = []
+    seen = known._replace(sieve=known.sieve._replace(match=looked.append))
+    monkeypatch.setitem(gists, line, seen)
+    for field in ("Y: 1\r\n" * 200, f"Y: {9000 * 'y'}\r\n"):
+        assert Client(made).ask(head()[:-2] + field.encode() + b"\r\n").startswith(b"HTTP/1.1 400 ")
+    assert not looked
+    client.ask(head("/a.html", "Y: 1"))
+    assert looked
 
 
 @pytest.mark.parametrize(
@@ -280,15 +297,7 @@ def test_recall_off(tmp_path: Path) -> None:
 
 
 def test_an_expires_is_made_anew_with_the_date(tmp_path: Path) -> None:
-    made = site(tmp_path, 'ExpiresActive On\nExpiresDefault "access plus 1 minute"\n')
-    client = Client(made)
-    client.ask(head())
-    for second in range(2):
-        answer = client.ask(head(), 1_800_000_000.0 + second)
-        assert f"Date: Fri, 15 Jan 2027 08:00:0{second} GMT\r\n".encode() in answer
-        assert f"Expires: Fri, 15 Jan 2027 08:01:0{second} GMT\r\n".encode() in answer
-        assert b"Cache-Control: max-age=60\r\n" in answer
-    assert counts(made) == (2, 0, 1)
+    assert counts(asked_as_it_expires(tmp_path)) == (2, 0, 1)
 
 
 @pytest.mark.parametrize(
