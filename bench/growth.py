@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.figures import Figures, Run, Section
 from bench.hold import Held
-from bench.load import Load, LoadError, paths_script, run
+from bench.load import Load, LoadError, paths_script, warm_up
 from bench.measure import LOAD_CORE, SERVER_CORE, once, serving
 from bench.peers import Setting
 from bench.processes import resident_kib
@@ -39,7 +39,7 @@ def _files(plan: Run, count: int) -> Grown:
     paths = plan.root / "lists" / f"random-{count}"
     chance = random.Random(1)
     paths.write_text("".join(f"/many/{chance.randrange(count)}.html\n" for _ in range(50_000)), encoding="ascii")
-    return Grown(Load(script=paths_script(paths)))
+    return Grown(Load(script=paths_script(paths), first=paths))
 
 
 def _rules(_plan: Run, count: int) -> Grown:
@@ -97,7 +97,7 @@ def _measure(name: str, grown: Grown, plan: Run) -> dict[str, Any]:
     figures = Figures()
     with contextlib.suppress(ConnectionError, LoadError), serving((name,), setting, SERVER_CORE, plan) as servers:
         for server in servers:
-            run(grown.load, server.port, 1, LOAD_CORE)
+            warm_up(grown.load, server.port, LOAD_CORE)
             with Held(server.port, grown.idle, LOAD_CORE):
                 for _ in range(1 if plan.quick else _ROUNDS):
                     once(server, grown.load, plan.seconds, LOAD_CORE, figures)

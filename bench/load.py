@@ -35,6 +35,8 @@ class Load:
     fields: tuple[str, ...] = ()
     status: int = 200
     threads: int = 1
+    first: Path | None = None
+    """A list of paths, one a line, each of which is asked for before anything is measured (`warm_up`)."""
     size: int = 0
     """Bytes of an answer where what is sent is counted rather than answers: few large ones are cut at the end."""
 
@@ -109,6 +111,26 @@ def parse(report: str) -> Answers:
     failed = (int(wrong[1]) if wrong else 0) + (sum(map(int, broken.groups())) if broken else 0)
     size = int(float(total[2]) * _SIZES[total[3]])
     return Answers(int(total[1]), float(rate[1]), float(late[1]) * _UNITS[late[2]], failed, size)
+
+
+def warm_up(load: Load, port: int, core: int | None) -> None:
+    """Have a server be as it is when it has run for a while. Raises LoadError.
+
+    Each of the load's first paths is asked for twice: what comes once only is not worth being kept to everybody.
+    """
+    if load.first is not None:
+        paths = dict.fromkeys(load.first.read_text(encoding="ascii").split())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            for path in (*paths, *paths):
+                connection.putrequest("GET", path, skip_accept_encoding=True)  # the very head that wrk sends
+                connection.endheaders()
+                connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            raise LoadError(f"no answer to {path}: {error!r}") from error
+        finally:
+            connection.close()
+    run(load, port, 1, core)
 
 
 def ask(load: Load, port: int) -> tuple[int, int | str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from bench.figures import Figures, Result, Run, Section, ratios, spread
-from bench.load import Load, LoadError, ask, run
+from bench.load import Load, LoadError, ask, run, warm_up
 from bench.peers import PEERS, Setting
 from bench.processes import cpu_seconds, machine_seconds, own_seconds
 from bench.rows import Row, Target
@@ -77,7 +77,7 @@ def _case(row: Row, load: Load, servers: list[Running], plan: Run, core: int | N
     compared = [server for server in servers if server.name in row.compared]
     for server in compared:
         with contextlib.suppress(LoadError):
-            run(load, server.port, 1, core)
+            warm_up(load, server.port, core)
     for number in range(plan.rounds):
         for server in compared if number else servers:
             once(server, load, plan.seconds, core, found[server.name])

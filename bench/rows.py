@@ -122,9 +122,10 @@ def _first(root: Path, name: str) -> str:
 
 
 def _many(root: Path) -> dict[str, Load]:
+    lists = root / "lists"
     return {
-        f"{count:,} files, {name}": Load(_first(root, list_name), script=paths_script(root / "lists" / list_name))
-        for count in (1_000, 10_000) for name in ("zipf", "uniform") if (list_name := f"{name}-{count}")
+        f"{count:,} files, {name}": Load(_first(root, each), script=paths_script(lists / each), first=lists / each)
+        for count in (1_000, 10_000) for name in ("zipf", "uniform") if (each := f"{name}-{count}")
     }  # fmt: skip
 
 

@@ -326,8 +326,8 @@ class Recall:
         return found
 
     def add_head(self, record: Record, head: bytes, limits: HeadLimits) -> None:
-        """Have `head` answered by a record that answers it, byte by byte."""
-        if record.more_texts is not None and len(record.more_texts) >= MOST_HEADS:
+        """Have `head` answered by a record that answers it, byte by byte; where room is scarce its gist has to do."""
+        if not self.room.is_ample or (record.more_texts is not None and len(record.more_texts) >= MOST_HEADS):
             return
         request = whole_head(head, limits)
         with self._lock:
@@ -351,8 +351,9 @@ class Recall:
         gist = known.sieve.gist(head)
         if gist is None or not self.seen.again(hash((line, gist))):
             return
+        most = MOST_HEADS + MOST_GISTS if self.room.is_ample else 1
         with self._lock:
-            if gist not in known.records and self._adds(record, gist, MOST_HEADS + MOST_GISTS):
+            if gist not in known.records and self._adds(record, gist, most):
                 known.records[gist] = record, log.of_gist(fields, known.sieve)
                 gists[line] = known
 
