@@ -70,6 +70,8 @@ class MemoryTransport:
         self.output = bytearray()
         self.sent = 0
         self.closed = False
+        self.at_most: list[int] = []
+        """How many bytes `send_now` takes at most, each time; then all."""
 
     def recv_now(self, count: int) -> bytes | None:
         if not self.pieces:
@@ -89,6 +91,8 @@ class MemoryTransport:
         return sum(self.send_now(piece) for piece in pieces)
 
     def send_now(self, data: bytes | memoryview) -> int:
+        if self.at_most:
+            data = data[: self.at_most.pop(0)]
         self.output += data
         self.sent += len(data)
         return len(data)

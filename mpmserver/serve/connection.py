@@ -171,7 +171,7 @@ class Connection:
             self.worker.busy(KEEPALIVE)
             return Outcome.IDLE
         self.buffer = bytearray()
-        return self._leave() if keep is False else Begun(self.serve(answering=keep))
+        return self.leave() if keep is False else Begun(self.serve(answering=keep))
 
     def expired(self) -> None:
         """No byte came in time."""
@@ -216,7 +216,7 @@ class Connection:
         """
         try:
             if self._prefaces is not None and not await self._take_prefaces():
-                return await self._leave()
+                return await self.leave()
             answered = 0
             while True:
                 answered += 1
@@ -224,7 +224,7 @@ class Connection:
                     await sleep(0)
                 keep = await (self._one_request(request, head) if answering is None else answering)
                 if not keep:
-                    return await self._leave()
+                    return await self.leave()
                 request = answering = None
                 if not self.buffer:
                     self.buffer = _NO_BUFFER
@@ -426,7 +426,7 @@ class Connection:
         if error := cut_short(rest, self.hosts.default.head_limits):
             raise error
 
-    async def _leave(self) -> Outcome:
+    async def leave(self) -> Outcome:
         """Close in a way that lets the client read the whole answer (RFC 9112 9.6).
 
         Where the client has said that it will send no more, and has not, nothing can be lost.

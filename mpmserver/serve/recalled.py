@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mpmserver.core.recall.looks import unchanged
+from mpmserver.core.steps import waited
 from mpmserver.http.framing import NO_BODY
 from mpmserver.http.head import whole_head
 from mpmserver.net.waits import TimedOut
@@ -46,6 +47,7 @@ class Answered(NamedTuple):
     vhost: bytes
     request_line: bytes
     timeout: float
+    lingers: bool
 
 
 def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) -> Step | None:
@@ -95,7 +97,8 @@ async def _to_the_end(
         if started:
             moment.micros = (perf_counter_ns() - started) // 1000
         moment.bytes_out, transport.sent = transport.sent, 0
-        outcome = _account(connection, kept, moment)
+        step = _account(connection, kept, moment)
+    outcome: Outcome = await waited(step)
     return outcome
 
 
@@ -137,7 +140,7 @@ async def _send_file(connection: Connection, record: Record, fd: int, pieces: Se
         os.close(fd)
 
 
-def _account(connection: Connection, kept: Told, moment: Moment) -> Outcome:
+def _account(connection: Connection, kept: Told, moment: Moment) -> Step:
     """Write the log lines and count; what becomes of the connection."""
     peer = connection.peer
     moment.peer = peer
@@ -150,6 +153,8 @@ def _account(connection: Connection, kept: Told, moment: Moment) -> Outcome:
     peer.keepalives += 1
     if moment.keep_alive:
         return IDLE
+    if record.lingers and not moment.aborted:
+        return connection.leave()
     connection.close()  # its client has said that this is the last
     return CLOSED
 
@@ -214,7 +219,7 @@ def _in_brief(connection: Connection, brief: Brief, fields: Fields, data: bytes,
     if started:
         moment.micros = (perf_counter_ns() - started) // 1000
     line = data[: data.find(b"\r")]
-    kept = (Answered(terms.vhost, line, terms.timeout), terms.outline.lines_of(line, len(body), fields))
+    kept = (Answered(terms.vhost, line, terms.timeout, terms.lingers), terms.outline.lines_of(line, len(body), fields))
     if sent != len(payload):
         rest = transport.send([payload[sent:]], kept[0].timeout)
         return Begun(_to_the_end(connection, kept, rest, moment.copy(), started))

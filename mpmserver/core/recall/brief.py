@@ -72,6 +72,8 @@ class Key(NamedTuple):
     """What was seen of the disk beside the file."""
     server: Server
     keep: bool
+    asked_to_keep: bool
+    """As the client would have it."""
 
 
 class Terms(Ground):
@@ -197,6 +199,7 @@ def draft_of(first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: 
         others.checks(),
         first.server,
         keep,
+        request.keep_alive,
     )
     own = b"%b%b%b" % (_SIGNATURE.pack(*file.signature), name, sent[start:end])
     return Draft(key, others, own, _SIGNATURE.size + len(name))

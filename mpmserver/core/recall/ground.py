@@ -20,7 +20,8 @@ class Ground:
     """Stands for as long as nothing of it has changed; who hears of changes has it as a token."""
 
     __slots__ = (
-        "checks", "good_for", "keep", "look", "most", "second", "shelf", "timed", "timeout", "valid_until", "vhost",
+        "checks", "good_for", "keep", "lingers", "look", "most", "second", "shelf", "timed", "timeout", "valid_until",
+        "vhost",
     )  # fmt: skip
 
     def __init__(self, shelf: Shelf, first: Exchange, keep: bool, timed: bool) -> None:
@@ -28,6 +29,8 @@ class Ground:
         self.shelf = shelf
         self.keep = keep
         """Whether the connection goes on."""
+        self.lingers = first.request.keep_alive and not keep
+        """Whether it is the server that ends it: then the client may go on sending for a while."""
         most = core.max_keep_alive_requests
         self.most = most - 1 if most else UNLIMITED
         """As many requests before it, and the connection's last has come: that answer is another one."""

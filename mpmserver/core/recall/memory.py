@@ -212,8 +212,6 @@ class Recall:
                 self.routes.keep(first, memo.route, memo)
         elif self.owner is not None and threading.get_ident() != self.owner:
             memo.refuse("answered by another thread")
-        elif not keep and first.request.keep_alive:
-            memo.refuse("the server ends the connection")  # that takes time: the client may go on sending
         else:
             self._weigh(memo, last)
         if memo.refused is None:

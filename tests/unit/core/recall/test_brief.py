@@ -15,7 +15,6 @@ from mpmserver.core.recall.room import Room
 from mpmserver.core.recall.shelf import MOST_FAMILIES, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.world import World
-from tests.memory import MemoryTransport
 from tests.unit.core.recall.clients import OPEN, Client, asked_as_it_expires, counts, head, hear, site, site_of, write
 from tests.unit.modules.test_log_config import lines, logging_world
 
@@ -203,19 +202,11 @@ def test_an_expires_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("takes", [0, 10, 300])
-def test_a_client_that_takes_a_part_gets_the_rest_later(
-    made: World, takes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_takes_a_part_gets_the_rest_later(made: World, takes: int) -> None:
     client = Client(made)
     client.ask(head())
     whole = client.ask(head(), at=1_800_000_000.0)
-    send_now = MemoryTransport.send_now
-    limits = [takes]
-
-    def limited(transport: MemoryTransport, data: bytes | memoryview) -> int:
-        return send_now(transport, data[: limits.pop()] if limits else data)
-
-    monkeypatch.setattr(MemoryTransport, "send_now", limited)
+    client.transport.at_most = [takes]
     assert client.ask(head(), at=1_800_000_000.0) == whole
     assert counts(made)[1] == 2
 

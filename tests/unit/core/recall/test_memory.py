@@ -10,9 +10,20 @@ import pytest
 
 from mpmserver.core.recall.looks import Checks
 from mpmserver.core.recall.memory import IN_VAIN
+from mpmserver.core.recall.room import Room
 from mpmserver.core.world import World
 from tests.memory import log_of
-from tests.unit.core.recall.clients import RESTLESS, Client, asked_as_it_expires, counts, head, hear, reasons, site
+from tests.unit.core.recall.clients import (
+    RESTLESS,
+    Client,
+    asked_as_it_expires,
+    counts,
+    head,
+    hear,
+    reasons,
+    site,
+    write,
+)
 
 pytestmark = pytest.mark.usefixtures("restless", "eager")
 
@@ -314,15 +325,32 @@ def test_an_expires_that_can_not_be_made_anew(tmp_path: Path, text: str, reason:
     assert reasons(made) == {reason}
 
 
-def test_where_the_server_ends_the_connection_nothing_is_remembered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sort", ["whole", "brief", "file behind"])
+def test_where_the_server_ends_the_connection_the_client_may_go_on_sending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    if sort == "brief":
+        monkeypatch.setattr(Room, "is_ample", False)
+    data = b"x" * (70_000 if sort == "file behind" else 10)
+    write(tmp_path, "b.html", data)
     made = site(tmp_path, "KeepAlive Off\n")
+    Client(made).ask(head("/b.html"))
+    for takes in (100_000, 100_000, 9):
+        client = Client(made)
+        client.transport.pieces = [b"more", head("/b.html"), b""]
+        client.transport.at_most = [takes]
+        answer = client.ask(head("/b.html"))
+        assert answer.endswith(b"\r\n\r\n" + data) and b"\r\nConnection: close\r\n" in answer
+        assert client.closed and client.transport.closed and not client.transport.pieces
+    assert sum(counts(made)[:2]) == 3
+    hits = counts(made)
     for _each in range(3):
-        Client(made).ask(head())
-    assert counts(made)[:2] == (0, 0)
-    assert "the server ends the connection" in reasons(made)
-    for _each in range(3):
-        Client(made).ask(head("/a.html", "Connection: close"))
-    assert sum(counts(made)[:2]) > 0
+        client = Client(made)
+        client.transport.pieces = [b"more"]
+        answer = client.ask(head("/b.html", "Connection: close"))
+        assert answer.endswith(b"\r\n\r\n" + data) and b"\r\nConnection: close\r\n" in answer
+        assert client.closed and client.transport.pieces, "it has said that this is the last"
+    assert sum(counts(made)[:2]) == sum(hits[:2]) + 2
 
 
 def test_the_kernels_word_is_taken_for_less_than_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
