@@ -39,6 +39,8 @@ ALL: Final = 1024
 """So many heads that were answered by their resource are noted, to be known when they come again; then..."""
 SAMPLE: Final = 4
 """... one of so many: who comes often will be among them."""
+OFTEN: Final = 64
+"""Each time that it has been given so often, a brief may become a record."""
 
 
 class Answered(NamedTuple):
@@ -173,6 +175,8 @@ def recalled_resource(connection: Connection, shelf: Shelf, data: bytes, moment:
             step = _in_brief(connection, *brief, data, moment)
             if step is not None:
                 shelf.recall.resource_hits += 1
+                if not brief[0].hits % OFTEN:
+                    shelf.recall.promote(brief[0])
                 return step
         request = whole_head(data, limits)
         if request is None or request.framing is not NO_BODY or request.expect_continue:

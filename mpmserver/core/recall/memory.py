@@ -25,7 +25,7 @@ from mpmserver.core.recall.looks import unchanged
 from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.recollection import recollection
 from mpmserver.core.recall.record import Record, key_of
-from mpmserver.core.recall.room import Room, Tenant
+from mpmserver.core.recall.room import Room, Tenant, size_of
 from mpmserver.core.recall.routes import Route, Routes
 from mpmserver.core.recall.shelf import Gists, Shelf
 from mpmserver.core.recall.sightings import Sightings
@@ -66,14 +66,11 @@ SHARED: Final = 4096
 RAREST_TRY: Final = 64
 """Of so many answers that come for the first time, one is followed at least, where they may be remembered in brief."""
 MOST_LUCK: Final = 64
+MOST_PROMOTED: Final = 64
 MOST_IN_VAIN: Final = 1 << 14
 RECORD_BYTES: Final = 2500
 """What a record costs beside its payload (measured, with what the allocator rounds up), a head beside its own bytes."""
 KEPT_BYTES: Final = 500
-AUTO_BYTES: Final = 8 << 20
-"""So a process of event with 128 threads stays below 40 MiB, its code included."""
-AUTO_TOTAL: Final = 256 << 20
-AUTO_LEAST: Final = 1 << 20
 
 
 def begin(site: Site, processes: int, blocking: bool) -> Recall | None:
@@ -92,13 +89,6 @@ def begin(site: Site, processes: int, blocking: bool) -> Recall | None:
             message = f"nobody tells of changed files, so they are looked at each time: {error}"
             site.main.log(Level.INFO, "core", message)
     return Recall(size, StatFreshness(), core.recall_revalidate, None)
-
-
-def size_of(configured: int | None, processes: int) -> int:
-    """RecallSize in bytes: as configured, or what suits so many processes together."""
-    if configured is not None:
-        return configured
-    return max(AUTO_LEAST, min(AUTO_BYTES, AUTO_TOTAL // max(1, processes)))
 
 
 class Recall:
@@ -132,6 +122,8 @@ class Recall:
         """How many of these there were."""
         self._in_vain: set[int] = set()
         """Hashes of what was refused because of its settings: nobody need follow that again, for a while."""
+        self._promoted: dict[bytes, int] = {}
+        """How often briefs were given whose next answers are to be records, by request line."""
         self._shared: dict[Any, Any] = {}
         self.routes = Routes(self)
         """The ways to what is never remembered."""
@@ -245,13 +237,14 @@ class Recall:
         log = recollection(first)
         if log is None:
             return memo.refuse("log")
+        given = self._promoted.pop(head[: head.find(b"\r")], 0)
         try:
-            if not self.room.is_ample and self._remember_briefly(shelf, first, memo, log, head, keep):
+            if not (given or self.room.is_ample) and self._remember_briefly(shelf, first, memo, log, head, keep):
                 pass
-            elif memo.at_once:
+            elif memo.at_once and not given:
                 memo.refuse(ONCE)
             else:
-                self._remember_whole(shelf, first, memo, log, head, keep)
+                self._remember_whole(shelf, first, memo, log, head, keep, given)
         except ValueError:
             return memo.refuse("Expires")
         while (tenant := self.room.next_to_go()) is not None:
@@ -259,13 +252,13 @@ class Recall:
         return None
 
     def _remember_whole(
-        self, shelf: Shelf, first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: bool
+        self, shelf: Shelf, first: Exchange, memo: Memo, log: Recollection, head: bytes, keep: bool, given: int
     ) -> None:
-        """Make a record and its first head."""
+        """Make a record and its first head, of an answer that has been given so often by a brief."""
         record = Record(shelf, first, memo, log, keep)
         if not self._guard(record, memo.looks):
             return memo.refuse(self.freshness.reason)
-        record.head = head
+        record.head, record.hits = head, given
         record.size = RECORD_BYTES + len(record.payload) + len(head) + len(record.request_line)
         record.size += 0 if record.behind is None else record.behind.size
         shelf.heads[head] = (record, log.of_head(first.request.headers.joined))
@@ -366,6 +359,15 @@ class Recall:
         self.room.size += size
         return True
 
+    def promote(self, brief: Brief) -> None:
+        """Have a brief be a record from its next request on, where there is one that is given much less often."""
+        with self._lock:
+            rival = self.room.rival(brief)
+            if rival is not None and len(self._promoted) < MOST_PROMOTED:
+                self._forget(rival)
+                self._forget(brief)
+                self._promoted[brief.gist[: brief.gist.find(b"\n")]] = brief.hits
+
     # Forgetting
 
     def forget(self, ground: Ground) -> None:
@@ -430,6 +432,7 @@ class Recall:
             self._shown = moment.second
             if moment.second % MINUTE == 0:
                 self._in_vain.clear()
+                self._promoted.clear()
             process.recalled(self.hits, self.resource_hits, self.misses, self.room.size)
 
     def figures(self) -> dict[str, int]:

@@ -16,6 +16,21 @@ _UNTIDY: Final = 64
 """So many that have left by themselves are always allowed to be among those whose turn will come."""
 
 
+AUTO_BYTES: Final = 8 << 20
+"""So a process of event with 128 threads stays below 40 MiB, its code included."""
+AUTO_TOTAL: Final = 256 << 20
+AUTO_LEAST: Final = 1 << 20
+RIVALS: Final = 16
+"""So many are looked at for one that makes way to another."""
+
+
+def size_of(configured: int | None, processes: int) -> int:
+    """RecallSize in bytes: as configured, or what suits so many processes together."""
+    if configured is not None:
+        return configured
+    return max(AUTO_LEAST, min(AUTO_BYTES, AUTO_TOTAL // max(1, processes)))
+
+
 class Tenant(Protocol):
     """A record or a brief."""
 
@@ -89,6 +104,19 @@ class Room:
             self._turns = deque([each for each in self._turns if each.hits_before != _GONE])
             self._gone = 0
         return True
+
+    def rival(self, tenant: Tenant) -> Tenant | None:
+        """One that is worth its place only where it is given more often, and is given not half as often as `tenant`.
+
+        It is looked for among few; who has been here for longer has been given more, so none takes turns with others.
+        """
+        turns = self._turns
+        for _ in range(min(RIVALS, len(turns))):
+            other = turns[0]
+            turns.rotate(-1)
+            if other.hits_before != _GONE and other.worth > tenant.worth and 2 * other.hits < tenant.hits:
+                return other
+        return None
 
     def next_to_go(self) -> Tenant | None:
         """Who has to leave now; None where there is room for all."""

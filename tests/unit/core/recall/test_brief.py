@@ -15,6 +15,7 @@ from mpmserver.core.recall.room import Room
 from mpmserver.core.recall.shelf import MOST_FAMILIES, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.world import World
+from mpmserver.serve.recalled import OFTEN
 from tests.unit.core.recall.clients import OPEN, Client, asked_as_it_expires, counts, head, hear, site, site_of, write
 from tests.unit.modules.test_log_config import lines, logging_world
 
@@ -310,6 +311,35 @@ def test_what_is_behind_a_link_that_was_looked_at_is_kept_whole(tmp_path: Path) 
         assert client.ask(head("/link.html")).endswith(b"\r\n\r\nfirst\n")
     assert not briefs(made)
     assert sum(counts(made)[:2]) == 3
+
+
+def test_what_is_given_often_takes_the_place_of_a_record_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = site(tmp_path, "MaxKeepAliveRequests 0\n")
+    for name in ("cold.html", "b.html"):
+        write(tmp_path, name, name.encode())
+    recall, client = recall_of(made), Client(made)
+    monkeypatch.setattr(Room, "is_ample", True)
+    client.ask(head("/cold.html"))
+    monkeypatch.setattr(Room, "is_ample", False)
+    whole = client.ask(head("/b.html"))
+    for number in range(OFTEN):
+        assert client.ask(head("/b.html", f"X: {number}"))[80:] == whole[80:]
+        client.ask(head())
+    assert counts(made) == (0, 2 * OFTEN - 1, 3)
+    assert [brief.gist.split()[1] for brief in briefs(made)] == [b"/a.html"], "nothing was left to take the place of"
+    assert not shelf_of(made).heads
+    for _each in range(3):
+        assert client.ask(head("/b.html"))[80:] == whole[80:]
+    assert counts(made) == (2, 2 * OFTEN - 1, 4)
+    ((record, _lines),) = shelf_of(made).heads.values()
+    assert record.hits == OFTEN + 2, "it has to be given twice as often by whoever is to take its place"
+    others = sum([each.size for each in briefs(made)]) + sum([each.size for each in terms(made)])
+    assert recall.room.size == record.size + others
+    for _each in range(2):
+        assert client.ask(head("/cold.html")).endswith(b"cold.html")
+    assert len(briefs(made)) == 2
 
 
 def test_what_is_read_short_is_not_sent(made: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mpmserver.core.recall.looks import Checks, Looks
-from mpmserver.core.recall.memory import (
-    AUTO_BYTES,
-    AUTO_LEAST,
-    MOST_GISTS,
-    MOST_HEADS,
-    MOST_VARIANTS,
-    NO_ROOM,
-    Recall,
-    size_of,
-)
+from mpmserver.core.recall.memory import MOST_GISTS, MOST_HEADS, MOST_VARIANTS, NO_ROOM, Recall
 from mpmserver.core.recall.record import Record
-from mpmserver.core.recall.room import Room, Tenant
+from mpmserver.core.recall.room import AUTO_BYTES, AUTO_LEAST, RIVALS, Room, Tenant, size_of
 from tests.unit.core.recall.clients import Client, counts, head, hear, site, site_of, write
 
 pytestmark = pytest.mark.usefixtures("restless", "eager")
@@ -179,3 +171,33 @@ def test_briefs_make_way_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             assert recall.room.size <= recall.room.limit
     assert 10 <= recall.figures()["resources"] == len(recall.room) < 30
     assert recall.resource_hits > 399, "what is asked for again and again stays"
+
+
+@dataclass(eq=False)
+class Guest:
+    """A tenant."""
+
+    hits: int
+    worth: int
+    hits_before: int = 0
+    size: int = 10
+
+
+def test_who_makes_way_to_another_is_given_not_half_as_often() -> None:
+    room = Room(1000)
+    many, few, gone, brief = Guest(50, 8), Guest(49, 8), Guest(0, 8), Guest(0, 2)
+    asking = Guest(100, 2)
+    for each in (many, brief, gone, few, asking):
+        room.take(each)
+    room.leave(gone)
+    assert room.rival(asking) is few
+    assert room.rival(Guest(98, 2)) is None
+    assert room.leave(few)
+    assert room.rival(asking) is None
+    for _ in range(2 * RIVALS):
+        room.take(Guest(0, 2))
+    last = Guest(0, 8)
+    room.take(last)
+    found = [room.rival(asking) for _ in range(4)]
+    assert last in found and None in found, "few are looked at, others each time"
+    assert Room(1000).rival(asking) is None
