@@ -28,7 +28,7 @@ INSIDE: Mapping[tuple[int, int], Mapping[str, Cost]] = {
         "recalled": Cost(8, 295),
         "recalled, with a look at the files": Cost(8, 455),
         "recalled by its resource": Cost(11.5, 485),
-        "recalled in brief": Cost(21, 680),
+        "recalled in brief": Cost(14, 680),
         "file": Cost(127, 3_850),
         ".htaccess at four levels": Cost(234, 7_490),
         "redirect": Cost(138, 4_390),

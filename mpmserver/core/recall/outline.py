@@ -24,7 +24,7 @@ class Outline(Recollection):
 
     def __init__(self, one: Recollection, request_line: bytes, length: int) -> None:
         """Raises ValueError for lines of which there is no outline."""
-        line = _escaped(request_line)
+        line = request_line.replace(b"%", b"%%")  # as it stands in a template
         super().__init__(tuple([_outline(each, line, length) for each in one.remembered]))
         self._key = tuple([(each.parts, each.fetch, each.write) for each in self.remembered])
         self._shown = self.shown
@@ -40,7 +40,7 @@ class Outline(Recollection):
     def lines_of(self, request_line: bytes, length: int, fields: Fields) -> tuple[Line, ...]:
         """The lines of a request with these fields."""
         lines: tuple[Line, ...] = ()
-        count, line = b"%d" % length, _escaped(request_line)
+        count, line = b"%d" % length, request_line.replace(b"%", b"%%")
         for template, fetch, write in self._bare if self._shown.isdisjoint(fields) else self.of_head(fields):
             lines += ((template.replace(_LINE, line).replace(_COUNT, count), fetch, write),)
         return lines
@@ -61,8 +61,3 @@ def _outline(one: RememberedLine, line: bytes, length: int) -> RememberedLine:
                 parts[at] = b"%b %b%b%b" % (before, _COUNT, end, behind)
                 return RememberedLine(tuple(parts), one.fetch, one.write, timed=one.timed)
     return RememberedLine(tuple(parts), one.fetch, one.write, timed=one.timed)
-
-
-def _escaped(request_line: bytes) -> bytes:
-    """As it stands in a template."""
-    return request_line.replace(b"%", b"%%") if b"%" in request_line else request_line

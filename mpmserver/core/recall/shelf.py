@@ -88,7 +88,7 @@ class Shelf:
 
     def in_brief(self, head: bytes, limits: HeadLimits) -> tuple[Brief, Fields] | None:
         """What answers a head in brief, with the fields that its log lines show; it may have to be looked at."""
-        if not self.families or not within(limits, head):
+        if not self.families or (len(head) > limits.few and not within(limits, head)):
             return None
         line, _, fields = head.partition(b"\r\n")
         for (_, shown, _), known, briefs in self.families:
