@@ -39,18 +39,14 @@ def run(steps: Steps, x: Exchange, passing: Handled | None = None) -> Any:
     return None
 
 
-async def _run_waiting(steps: Steps, x: Exchange, passing: Handled | None, begun: Any) -> Any:
-    """Go on with `run`, from the first of these steps on: it has `begun` already."""
-    for step in steps:
-        outcome = step.function(x) if begun is None else begun
-        begun = None
-        if type(outcome) is CoroutineType:
-            outcome = await outcome
-        if x.trace is not None:
-            x.trace(step.hook.phase.value[0], step.module, outcome)
-        if outcome is not None and outcome is not passing:
-            return outcome
-    return None
+async def _run_waiting(steps: Steps, x: Exchange, passing: Handled | None, begun: Waiting) -> Any:
+    """Wait for what the first of these steps has begun; where that ends nothing, `run` asks the others."""
+    outcome = await begun
+    if x.trace is not None:
+        x.trace(steps[0].hook.phase.value[0], steps[0].module, outcome)
+    if outcome is None or outcome is passing:
+        return await waited(run(steps[1:], x, passing))
+    return outcome
 
 
 async def waited(outcome: Any) -> Any:
