@@ -5,7 +5,8 @@ level-triggered. Masks are `READ` and `WRITE`; what `wait` returns may also have
 hang-up), which are reported whether asked for or not, except by select, which shows them as readable.
 
 `register` and `modify` may be called for a descriptor in either state and `unregister` for one that is not there: a
-closed descriptor has left an epoll by itself, and its number may have been given away meanwhile.
+closed descriptor has left an epoll by itself (nobody else has it, nor does a program that is being started), and its
+number may have been given away meanwhile.
 """
 
 from __future__ import annotations

@@ -4,8 +4,12 @@ It is started by vfork, so the size of this process does not matter, and a faili
 The program gets its input, the two pipes of its output and no other descriptor, default signal dispositions and an
 empty signal mask. RLimit* can't be set between vfork and exec: a shell sets them and execs the program.
 
-`fork_exec` is what `subprocess` itself calls. `Popen` would look for descriptors to close each time (`Launcher` does
-so once: Python makes none that a program inherits), and make a pipe for the error of each exec.
+`fork_exec` is what `subprocess` itself calls; `Popen` would make a pipe for the error of each exec.
+
+Descriptors are closed by the child before its exec, though all are such that the exec would do it: an exec lets
+vfork's caller go on before that. For a moment, a long one where others want the processor, a connection that the caller
+closes then would live on in the child: its end would not be sent, and an epoll would go on to tell of it by a number
+that may be another connection's by now, which would be taken for one that has hung up.
 """
 
 from __future__ import annotations
@@ -105,7 +109,7 @@ class _Mask(threading.local):
 class Launcher:
     """What one process needs to start programs, made before the first of them."""
 
-    __slots__ = ("_failures", "_failures_end", "_lock", "_mask", "null")
+    __slots__ = ("_failures", "_failures_end", "_kept", "_lock", "_mask", "null")
 
     def __init__(self) -> None:
         """Raises OSError; where descriptors have run out each request tries it anew, so nothing stays open then."""
@@ -115,10 +119,9 @@ class Launcher:
             self._failures = _opened(opened, os.memfd_create("failures", os.MFD_CLOEXEC))
             """Where a child writes why it can't become its program: no pipe, for as a rule nothing is to be read."""
             self._failures_end = _opened(opened, os.dup(self._failures))
-            for entry in os.listdir("/proc/self/fd"):
-                if int(entry) > 2:
-                    _keep_to_itself(int(entry))
             opened.pop_all()
+        self._kept = (self._failures_end,)
+        """What a child still has, beside its first three, when it is about to become its program."""
         self._lock = threading.Lock()
         self._mask = _Mask()
 
@@ -142,7 +145,7 @@ class Launcher:
         try:
             with self._lock:
                 pid = fork_exec(
-                    words, paths, False, (), folder, variables, stdin, -1, -1, stdout, -1, stderr,
+                    words, paths, True, self._kept, folder, variables, stdin, -1, -1, stdout, -1, stderr,
                     self._failures, self._failures_end, True, True, *_NOTHING_CHANGES,
                 )  # fmt: skip
                 failure = os.pread(self._failures, 4096, 0)
@@ -181,14 +184,6 @@ def _opened(stack: ExitStack, fd: int) -> int:
     """A descriptor that is closed with those opened before it, should one of the next fail."""
     stack.callback(close, fd)
     return fd
-
-
-def _keep_to_itself(fd: int) -> None:
-    """Have no program inherit a descriptor, whoever has left it open."""
-    try:
-        os.set_inheritable(fd, False)
-    except OSError:
-        return  # it was the one that listed the others
 
 
 class _Pairs(dict[tuple[str, str], bytes]):

@@ -6,7 +6,10 @@ import errno
 import os
 import re
 import resource
+import select
 import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
@@ -80,7 +83,54 @@ def test_a_program_starts_clean(script: Path) -> None:
     assert [int(mask, 16) & ~(0b11 << 31) for mask in masks] == [0, 0]
 
 
-@pytest.mark.parametrize("call", ["memfd_create", "dup", "listdir"])
+@pytest.fixture
+def room_for_descriptors() -> Iterator[int]:
+    """As many descriptors as this process may have, 5,000 at most."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 5000 if hard == resource.RLIM_INFINITY else min(5000, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    yield most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_program_has_nothing_of_ours_from_the_moment_it_has_been_started(
+    script: Path, room_for_descriptors: int
+) -> None:
+    """Else what is closed here stays open there, and an epoll goes on to tell of it by a number that others get.
+
+    An exec closes descriptors in their order, and lets us go on before it does: the last of many takes it long.
+    """
+    spawn.the_launcher()
+    with ExitStack() as opened:
+        for _each in range(room_for_descriptors - 200):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        for _each in range(10):
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            program = start(str(script), (), {}, {}, has_input=False)
+            os.close(writer)
+            poll = select.poll()
+            poll.register(reader, 0)
+            held = not poll.poll(0)
+            for fd in (reader, program.stdout, program.stderr):
+                os.close(fd)
+            os.waitpid(program.pid, 0)
+            assert not held
+
+
+def test_a_program_gets_no_descriptor_that_others_have_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "fds.sh"
+    path.write_text("#!/bin/sh\nexec ls -l /proc/self/fd\n")
+    path.chmod(0o755)
+    left = os.open(os.devnull, os.O_RDONLY)
+    try:
+        os.set_inheritable(left, True)
+        numbers = re.findall(r" (\d+) -> ", output_of(path))
+    finally:
+        os.close(left)
+    assert numbers == ["0", "1", "2", "3"]  # 3 is the listed folder itself
+
+
+@pytest.mark.parametrize("call", ["memfd_create", "dup"])
 def test_a_launcher_that_cannot_be_made_leaves_nothing_open(call: str) -> None:
     before = os.listdir("/proc/self/fd")
     with pytest.MonkeyPatch.context() as patched:
