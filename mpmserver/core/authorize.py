@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpmserver.core.module import HANDLED, InternalRedirect
 from mpmserver.core.settings import Level
@@ -12,6 +12,7 @@ from mpmserver.http.errors import HTTPError
 if TYPE_CHECKING:
     from mpmserver.core.body import Response
     from mpmserver.core.exchange import Exchange
+    from mpmserver.core.plan import Steps
 
 
 def is_authorized(x: Exchange, located: bool) -> bool:
@@ -38,8 +39,11 @@ def _is_same_place(x: Exchange, other: Exchange, located: bool) -> bool:
     return (other.filename or "").rpartition("/")[0] == (x.filename or "").rpartition("/")[0]
 
 
-async def authorize(x: Exchange) -> Response | InternalRedirect | None:
-    """ACCESS, AUTHN and AUTHZ: all of them must agree, or with `Satisfy Any` either ACCESS or the rest."""
+async def authorize(x: Exchange) -> Response | InternalRedirect | int | None:
+    """ACCESS, AUTHN and AUTHZ: all of them must agree, or with `Satisfy Any` either ACCESS or the rest.
+
+    Returns what a hook answers in the request's place, None where nobody does.
+    """
     plan = x.plan
     any_suffices = plan.satisfied_by_any is not None and plan.satisfied_by_any(x.method)
     if any_suffices and await _lets_in(x):
@@ -48,27 +52,34 @@ async def authorize(x: Exchange) -> Response | InternalRedirect | None:
     doing = "check access (with Satisfy All)"
     try:
         outcome = None if any_suffices else await run_all(plan.access, x)
-        if outcome is not None:
-            return outcome  # type: ignore[no-any-return]
-        doing = "check access"
-        verdict = await run_first(plan.access_ex, x)
-        if verdict is HANDLED:
-            _trace(x, f"request authorized without authentication by access_checker_ex hook: {x.uri}")
-            return None
-        if verdict is not None:
-            return verdict  # type: ignore[no-any-return]
-        doing = "check user"
-        if await run_first(plan.authn, x) is None:
-            raise _undecided(x, doing)
-        if x.user is None:
-            raise _unknown_user(x, any_suffices)
-        doing = "check authorization"
-        if await run_first(plan.authz, x) is None:
-            raise _undecided(x, doing)
+        if outcome is None:
+            doing = "check access"
+            outcome = await run_first(plan.access_ex, x)
+            if outcome is HANDLED:
+                _trace(x, f"request authorized without authentication by access_checker_ex hook: {x.uri}")
+                return None
+        if outcome is None:
+            doing = "check user"
+            outcome = await _agreed(x, plan.authn, doing)
+            if outcome is None and x.user is None:
+                raise _unknown_user(x, any_suffices)
+        if outcome is None:
+            doing = "check authorization"
+            outcome = await _agreed(x, plan.authz, doing)
     except HTTPError as error:
         _trace(x, f"auth phase '{doing}' gave status {error.status}: {x.uri}")
         raise
-    return None
+    if isinstance(outcome, int):
+        _trace(x, f"auth phase '{doing}' gave status {outcome}: {x.uri}")
+    return outcome  # type: ignore[no-any-return]
+
+
+async def _agreed(x: Exchange, steps: Steps, doing: str) -> Any:
+    """None where a hook says yes to a question that must be answered, else what it answers in the request's place."""
+    outcome = await run_first(steps, x)
+    if outcome is None:
+        raise _undecided(x, doing)
+    return None if outcome is HANDLED else outcome
 
 
 async def _lets_in(x: Exchange) -> bool:

@@ -68,10 +68,12 @@ def follow(x: Exchange, outcome: Outcome = None) -> Exchange | Waiting:
     quick = True
     while True:
         try:
-            said: Any = outcome or phases(x, quick) or handle(x)
+            said: Any = phases(x, quick) if outcome is None else outcome
+            if said is None:  # 0, which is no status, is no permission to go on either
+                said = handle(x)
             if type(said) is Response:
                 return _answered(x, said)
-            if type(said) is int:
+            if isinstance(said, int):
                 return fail(x, errors.of_status(said))
             if type(said) is CoroutineType:
                 return _follow_waiting(x, said)
@@ -87,7 +89,9 @@ def follow(x: Exchange, outcome: Outcome = None) -> Exchange | Waiting:
 async def _follow_waiting(x: Exchange, begun: Waiting) -> Exchange:
     """Go on with `follow` when what its phases or its handler have begun is there."""
     try:
-        outcome: Any = await begun or handle(x)
+        outcome: Any = await begun
+        if outcome is None:
+            outcome = handle(x)
         if type(outcome) is CoroutineType:
             outcome = await outcome
     except Exception as error:  # noqa: BLE001 (whatever it was: logged, and a 500)
@@ -129,7 +133,9 @@ async def _phases_waiting(x: Exchange, quick: bool) -> Outcome:
     server = x.server
     is_plain = _is_plain(x.uri)
     if server.has_early_ifs or server.has_pre_translate or (server.locations and not is_plain):
-        await _walk_escaped(x)
+        outcome = await _walk_escaped(x)
+        if outcome is not None:
+            return outcome
     if not is_plain:
         split_uri(x)
     if server.locations or x.settings is not server.defaults:
@@ -302,10 +308,10 @@ def split_uri(x: Exchange) -> None:
         raise
 
 
-async def _walk_escaped(x: Exchange) -> None:
+async def _walk_escaped(x: Exchange) -> Outcome:
     """PRE_TRANSLATE, and the <Location>s and <If>s once before the path is unescaped, as in Apache.
 
-    Where nobody would see what it finds, it is left out.
+    Where nobody would see what it finds, it is left out. Returns what a hook has answered, None where none has.
     """
     raw = x.uri
     if raw != "*" and x.method != "CONNECT":
@@ -318,8 +324,9 @@ async def _walk_escaped(x: Exchange) -> None:
         x.world.resolver.before_translation(x)
         if x.settings.ifs:
             await if_walk_escaped(x)
-    await run_first(x.plan.pre_translate, x)
+    outcome = await run_first(x.plan.pre_translate, x)
     x.uri = raw
+    return None if outcome is HANDLED else outcome
 
 
 def crashed(x: Exchange) -> HTTPError:
@@ -376,7 +383,7 @@ async def _document_or_page(x: Exchange, target: str) -> Exchange:
         while isinstance(outcome, InternalRedirect):
             new = redirected(new, outcome.uri, content_type=outcome.content_type)
             outcome = await waited(phases(new, quick=True))
-        response = outcome or await waited(handle(new))
+        response = await waited(handle(new)) if outcome is None else outcome
         if isinstance(response, InternalRedirect):
             return await waited(follow(new, response))  # type: ignore[no-any-return]
         if isinstance(response, int):

@@ -13,7 +13,7 @@ from functools import partial
 
 from mpmserver.core.errors import log_error
 from mpmserver.core.exchange import Exchange
-from mpmserver.core.module import InternalRedirect
+from mpmserver.core.module import HANDLED, InternalRedirect
 from mpmserver.core.pipeline import after_walk, crashed, phases
 from mpmserver.core.redirect import exceeds_recursion_limit, redirected, successor
 from mpmserver.core.steps import run_first, waited
@@ -67,7 +67,9 @@ async def lookup_entry(x: Exchange, name: str, status: os.stat_result, is_link: 
 
 async def _file_within(sub: Exchange) -> object:
     assert sub.main is not None
-    await _ask_modules(sub)
+    outcome = await _ask_modules(sub)
+    if outcome is not None:
+        return outcome
     sub.world.resolver.file_within(sub, sub.main)
     return await waited(after_walk(sub))
 
@@ -80,14 +82,17 @@ async def _walk_file(path: str, sub: Exchange) -> object:
 
 
 async def _walk_only(sub: Exchange) -> object:
-    await _ask_modules(sub)
+    outcome = await _ask_modules(sub)
+    if outcome is not None:
+        return outcome
     sub.world.resolver.map_to_storage(sub)
     return await waited(after_walk(sub))
 
 
 async def _ask_modules(sub: Exchange) -> object:
-    """MAP_TO_STORAGE, which comes before any section but the server's own holds."""
-    return await run_first(sub.server.defaults.plan.map_to_storage, sub)
+    """MAP_TO_STORAGE, which comes before any section but the server's own holds; what ends the subrequest, or None."""
+    outcome = await run_first(sub.server.defaults.plan.map_to_storage, sub)
+    return None if outcome is HANDLED else outcome
 
 
 def _subrequest(x: Exchange, uri: str, method: str) -> Exchange:
