@@ -5,7 +5,7 @@ from __future__ import annotations
 from mpmserver.commands.common import checked_world, command_of, complain, load_or_complain, redirect_startup
 from mpmserver.commands.dumps import DUMPS, NOT_ENOUGH
 from mpmserver.commands.options import Options
-from mpmserver.process.server import complain_of_new_addresses
+from mpmserver.process.server import complain_of_restart
 
 
 def check(options: Options) -> int:
@@ -16,7 +16,7 @@ def check(options: Options) -> int:
     world = None if loaded is None else checked_world(loaded)
     if loaded is None or world is None:
         return 1
-    complaints = complain_of_new_addresses(loaded.configuration)
+    complaints = complain_of_restart(loaded.configuration)
     for line in complaints:
         complain(line)
     if complaints:

@@ -109,6 +109,8 @@ def send_page(x: Exchange, status: int, also: int | None = None) -> None:
         x.content_type = "text/html" if "suppress-error-charset" in x.env else "text/html; charset=iso-8859-1"
     if status in (405, 501):
         fields.set("Allow", allow_header(x))
+    if status not in LINES:
+        x.server.log(Level.ERROR, "http", f"AH01579: Invalid response status {status}", x)
     x.response = Response(status if status in LINES else 500, Content(_body(x, status, also)))
     if not location:
         fields.unset("Location")  # an empty one is named on the page only

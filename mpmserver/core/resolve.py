@@ -68,7 +68,10 @@ class Resolver:
         Sets `filename`, `path_info` and `finfo`. Raises HTTPError as the walks find something forbidden.
         """
         path = x.filename
-        if path is None or path[:1] != "/":
+        if path is None:  # a hook has translated it into nothing: a handler may need no file
+            self.settle(x, x.server.defaults)
+            return
+        if path[:1] != "/":
             raise HTTPError(403)
         if "//" in path or "/." in path:
             path = x.filename = _canonical(path)

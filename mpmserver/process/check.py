@@ -2,7 +2,7 @@
 
 It runs beside the serving children; the parent learns of its end by SIGCHLD. What it prints goes to a memory file,
 so no pipe can fill and stop it. HELD names the addresses that the parent listens on: the child tries to bind
-those that are new (`new_addresses_free`), because a port that somebody else has would otherwise show too late.
+those that are new (`complain_of_restart`), because a port that somebody else has would otherwise show too late.
 """
 
 from __future__ import annotations

@@ -106,6 +106,9 @@ def prepare(loaded: Loaded, command: Command, inherited: Inherited) -> Parts:
     """Open and compile everything for a new generation. Raises StartError; what was inherited is still whole then."""
     configuration = loaded.configuration
     configuration.secret = inherited.secret or configuration.secret
+    complaints = user.complain(configuration)
+    if complaints:
+        raise StartError(*complaints)
     identity = user.resolve(configuration)
     world = _compile(loaded)
     opener = _open_logs(world.site, inherited)
@@ -172,10 +175,16 @@ def _listen(configuration: Configuration, inherited: Inherited) -> list[Listener
         raise StartError(*error.lines) from None
 
 
-def complain_of_new_addresses(configuration: Configuration) -> list[str]:
-    """In the check before a restart (`check.py`): what hinders listening where the running server doesn't yet."""
+def complain_of_restart(configuration: Configuration) -> list[str]:
+    """In the check before a restart (`check.py`): what hinders it, beside the configuration itself.
+
+    That is root without a User, and who listens already where the running server doesn't yet.
+    """
     if check.HELD not in os.environ:
         return []
+    complaints = user.complain(configuration)
+    if complaints:
+        return complaints
     held = os.environ[check.HELD].split()
     settings = settings_of(configuration)
     new = [address for address in settings.listen if address.text not in held and f"0.0.0.0:{address.port}" not in held]

@@ -16,7 +16,9 @@ from mpmserver.modules.unixd import group_id, user_id
 from mpmserver.records import dataclass
 
 DEFAULT_ID = "#-1"
-"""Apache's default: an account that nobody has, so that a child of root without User can't start."""
+"""Apache's default: an account that nobody has."""
+NOBODYS = 0xFFFFFFFF
+"""The number of it."""
 PR_SET_DUMPABLE = 4
 
 
@@ -36,6 +38,28 @@ def resolve(configuration: Configuration) -> Identity | None:
     core = configuration.main.settings(CoreServer).finished()
     uid, gid = user_id(core.user or DEFAULT_ID), group_id(core.group or DEFAULT_ID)
     return Identity(uid, gid, supplementary_groups(uid, gid))
+
+
+def complain(configuration: Configuration) -> list[str]:
+    """What hinders to give up root's rights: a User or Group that the configuration doesn't say.
+
+    Apache logs the first of these lines and goes on to serve as root.
+    """
+    identity = resolve(configuration)
+    if identity is None:
+        return []
+    lines = []
+    if identity.uid & NOBODYS == NOBODYS:
+        lines.append(
+            f"AH02155: getpwuid: couldn't determine user name from uid {NOBODYS}, "
+            "you probably need to modify the User directive"
+        )
+    if identity.gid & NOBODYS == NOBODYS:
+        lines.append(
+            f"AH02157: setgid: unable to set group id to Group {NOBODYS}, "
+            "you probably need to modify the Group directive"
+        )
+    return lines
 
 
 def supplementary_groups(uid: int, gid: int) -> tuple[int, ...]:

@@ -183,6 +183,31 @@ def test_a_life_by_k(started: Path) -> None:
     assert [answer.status for answer in mine] == [0] * 6
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
+def test_root_needs_a_user(started: Path) -> None:
+    """It says so where it was started, not in a log; without one, a running server goes on as before."""
+    config = started / "conf/httpd.conf"
+    whole = config.read_text()
+    config.write_text(whole.replace(identity_lines(), ""))
+    result = ours(started, "-k", "start")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "AH02155: getpwuid: couldn't determine user name from uid 4294967295, "
+        "you probably need to modify the User directive\n"
+        "AH02157: setgid: unable to set group id to Group 4294967295, you probably need to modify the Group directive\n"
+    )
+    config.write_text(whole)
+    assert ours(started, "-k", "start").returncode == 0
+    wait_until(lambda: resumed(started) == 1, 15, "the start")
+    config.write_text(whole.replace(identity_lines(), ""))
+    pid = int((started / "logs/httpd.pid").read_text())
+    os.kill(pid, signal.SIGUSR1)
+    log = started / "logs/error.log"
+    wait_until(lambda: "modify the Group directive" in log.read_text(), 15, "the refusal")
+    os.kill(pid, 0)
+    config.write_text(whole)
+
+
 def test_restart_starts_what_is_not_running(started: Path) -> None:
     result = Result(ours(started, "-k", "restart"))
     assert (result.status, result.stdout) == (0, "httpd not running, trying to start\n")

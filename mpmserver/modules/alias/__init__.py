@@ -32,7 +32,7 @@ def translate(x: Exchange) -> Handled | int | None:
     server, section = x.server[AliasServer], x.settings[AliasDir]
     status = _redirect(x, section, server.redirects, ("AH00673", "AH00674"))
     if status is not None:
-        return status
+        return status or HANDLED  # Redirect 0: done, and nothing is there
     if section.alias is not None:
         _use_location_alias(x, section.alias, section.alias_preserve_path)
         return HANDLED
@@ -47,7 +47,7 @@ def translate(x: Exchange) -> Handled | int | None:
 def fixup(x: Exchange) -> int | None:
     """Redirect by what the sections and .htaccess files on the way to the file say."""
     section = x.settings[AliasDir]
-    return _redirect(x, section, section.redirects, ("AH00675", "AH00676"))
+    return _redirect(x, section, section.redirects, ("AH00675", "AH00676")) or None
 
 
 def _redirect(x: Exchange, section: AliasDir, rules: Iterable[Rule], numbers: tuple[str, str]) -> int | None:
