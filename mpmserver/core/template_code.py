@@ -7,7 +7,7 @@ import os
 import sys
 from importlib.util import cache_from_source
 
-from jinja2 import BytecodeCache, DictLoader, Environment
+from jinja2 import BytecodeCache, DictLoader, Environment, Template, TemplateSyntaxError
 from jinja2.bccache import Bucket
 
 
@@ -40,13 +40,17 @@ class _Kept(BytecodeCache):
             os.replace(own, bucket.key)
 
 
-def prepared(environment: Environment, path: str) -> Environment:
-    """An environment that is used for one template alone, with that template's source in it."""
+def compiled(environment: Environment, path: str) -> Template:
+    """A template, and the environment that is used for it alone. Raises OSError, and ValueError where it is none."""
     options = (
         environment.autoescape, environment.trim_blocks, environment.lstrip_blocks, environment.keep_trailing_newline,
         environment.undefined.__name__, sorted(environment.filters),
     )  # fmt: skip
+    name = os.path.basename(path)
     with open(path, encoding="utf-8") as file:
-        environment.loader = DictLoader({os.path.basename(path): file.read()})
+        environment.loader = DictLoader({name: file.read()})
     environment.bytecode_cache = _Kept(path, str(options))
-    return environment
+    try:
+        return environment.get_template(name)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"{path}:{error.lineno}: {error.message}") from None

@@ -30,12 +30,14 @@ class Page:
         self._template: Template | None = None
 
     def expect(self) -> Template:
-        """Import, read and compile all that is needed; before the fork."""
-        from mpmserver.core.template_code import prepared  # noqa: PLC0415 (jinja2: only where a server starts)
+        """Import, read and compile all that is needed; before the fork.
+
+        Raises ImportError, OSError, ValueError for a text that is no template (with file and line).
+        """
+        from mpmserver.core.template_code import compiled  # noqa: PLC0415 (jinja2: only where a server starts)
 
         if self._template is None:
-            environment = prepared(self._environment(), os.path.join(self._folder, self._name))
-            self._template = environment.get_template(self._name)
+            self._template = compiled(self._environment(), os.path.join(self._folder, self._name))
         return self._template
 
     def render(self, **values: Any) -> str:

@@ -42,7 +42,7 @@ class World:
         """What new connections are shown to before their first request is read; nearly always nothing."""
 
     def expect_pages(self) -> None:
-        """Make the pages that come along as templates, before any fork. Raises ImportError, OSError."""
+        """Make the pages that come along as templates, before any fork. Raises ImportError, OSError, ValueError."""
         for module in self.site.modules:
             for page in module.pages:
                 page.expect()

@@ -135,7 +135,7 @@ def _compile(loaded: Loaded) -> World:
     world = compile_world(loaded)
     try:
         world.expect_pages()
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, ValueError) as error:
         raise StartError(f"mpmserver: Cannot make the pages of the server: {error}") from None
     return world
 

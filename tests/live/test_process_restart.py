@@ -130,13 +130,17 @@ MODULE = Module("paged", pages=(Page("page.html", jinja2.Environment, os.path.di
 
 def test_pages_that_cannot_be_made() -> None:
     """There is no start without them, and no restart: what is being served goes on."""
-    complaint = "mpmserver: Cannot make the pages of the server: [Errno 2] No such file or directory: "
+    cannot = "mpmserver: Cannot make the pages of the server: "
+    complaint = f"{cannot}[Errno 2] No such file or directory: "
     server = LiveServer("LoadModule paged_module paged", modules=("authz_core",), files={"paged.py": PAGED})
     server.environment["PYTHONPATH"] = f"{PROJECT}{os.pathsep}{server.root}"
     page = server.root / "page.html"
     with pytest.raises(AssertionError, match=re.escape(f"ended with 1:\n{complaint}'{page}'\n")):
         server.start()
-    page.touch()
+    page.write_text("first\n{% for %}")
+    with pytest.raises(AssertionError, match=re.escape(f"ended with 1:\n{cannot}{page}:2: ")):
+        server.start()
+    page.write_text("")
     with server:
         page.unlink()
         server.signal(signal.SIGUSR1)
