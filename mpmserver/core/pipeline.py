@@ -228,10 +228,15 @@ def _fix_up(x: Exchange, outcome: Any) -> Outcome | Waiting:
 def handle(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     """Insert filters and ask the handlers; raises HTTPError 500 where none answers."""
     if x.plan.insert_filters:
-        inserted = run(x.plan.insert_filters, x, HANDLED)
-        if type(inserted) is CoroutineType:
-            return then(inserted, lambda said: _ask_handlers(x))
+        outcome = run(x.plan.insert_filters, x, HANDLED)
+        if outcome is not None:
+            return then(outcome, partial(_inserted, x)) if type(outcome) is CoroutineType else outcome  # type: ignore[no-any-return]
     return _ask_handlers(x)
+
+
+def _inserted(x: Exchange, outcome: Any) -> Response | InternalRedirect | int | Waiting:
+    """Ask the handlers, unless INSERT_FILTERS has answered."""
+    return _ask_handlers(x) if outcome is None else outcome  # type: ignore[no-any-return]
 
 
 def _ask_handlers(x: Exchange, left: Steps | None = None) -> Response | InternalRedirect | int | Waiting:

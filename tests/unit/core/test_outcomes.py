@@ -23,7 +23,7 @@ Require valid-user
 Options Indexes
 </Directory>
 """
-ANSWERING = [phase for phase in Phase if phase.name not in ("INSERT_FILTERS", "INSERT_ERROR_FILTERS", "LOG")]
+ANSWERING = [phase for phase in Phase if phase.name not in ("INSERT_ERROR_FILTERS", "LOG")]
 
 
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *hooks: Hook) -> World:
