@@ -230,13 +230,14 @@ def handle(x: Exchange) -> Response | InternalRedirect | int | Waiting:
     if x.plan.insert_filters:
         outcome = run(x.plan.insert_filters, x, HANDLED)
         if outcome is not None:
-            return then(outcome, partial(_inserted, x)) if type(outcome) is CoroutineType else outcome  # type: ignore[no-any-return]
+            waits = type(outcome) is CoroutineType
+            return then(outcome, partial(_inserted, x)) if waits else outcome
     return _ask_handlers(x)
 
 
 def _inserted(x: Exchange, outcome: Any) -> Response | InternalRedirect | int | Waiting:
     """Ask the handlers, unless INSERT_FILTERS has answered."""
-    return _ask_handlers(x) if outcome is None else outcome  # type: ignore[no-any-return]
+    return _ask_handlers(x) if outcome is None else outcome
 
 
 def _ask_handlers(x: Exchange, left: Steps | None = None) -> Response | InternalRedirect | int | Waiting:

@@ -86,6 +86,8 @@ class Loop:
         """The present one; None when nothing is to be answered from memory any more."""
         self._watches = None if child.recall is None else child.recall.watches
         """Who hears of changed files."""
+        self._reported = 0
+        """How many events the poller told of last."""
         self._settled = True
         """Nothing has happened since the last time that nothing happened for SETTLE_SECONDS."""
         self._obeyed = Order.NONE
@@ -108,16 +110,18 @@ class Loop:
 
     def _turn(self) -> None:
         parking = self.parking
-        patience = self._patience()
+        patience, before = self._patience(), self._reported
         events = self.poller.wait(patience)
+        self._reported = len(events)
         while events and parking.counts[WRITING] and self._files_alone(events):
-            patience = self._patience()
+            patience, before = self._patience(), self._reported
             events = self.poller.wait(patience)
+            self._reported = len(events)
         parking.turn += 1
         parking.now = time.monotonic()
         if self._moment is not None:
             self._moment.tick(time.time())
-        self._hear_of_changes(events)
+        self._hear_of_changes(events, before)
         self._dispatch(events)
         if self._queued:
             self._go_on_with_queued()
@@ -229,16 +233,14 @@ class Loop:
             except OutOfDescriptors as error:
                 self._entrance.turn_away(connection, error)
 
-    def _hear_of_changes(self, events: list[tuple[int, int]]) -> None:
-        """Before anything is answered, forget what the kernel says has changed.
+    def _hear_of_changes(self, events: list[tuple[int, int]], before: int) -> None:
+        """Before anything is answered, forget what the kernel says has changed. `before`: so many events came last.
 
         A change is in an epoll's list before a request that was sent after it, but for one case: sockets that are still
         listed from the last time are asked anew while the list is read. That takes a long list, so then we look.
         """
-        watches = self._watches
-        if watches is not None and (
-            len(events) > FEW_EVENTS or (watches.fd, READ) in events or not self.poller.in_order
-        ):
+        watches, long = self._watches, before > FEW_EVENTS or len(events) > FEW_EVENTS
+        if watches is not None and (long or (watches.fd, READ) in events or not self.poller.in_order):
             watches.read()
 
     def _nothing(self, fd: int, mask: int) -> None:

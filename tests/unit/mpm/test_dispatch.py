@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from collections.abc import Coroutine, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mpmserver.mpm.loop import Loop
+from mpmserver.mpm.bell import Order
+from mpmserver.mpm.loop import FEW_EVENTS, WRITING, Loop
 from mpmserver.mpm.parking import Parking, Task
 from mpmserver.mpm.pollers import Epoll
 from mpmserver.net.waits import Ready, TimeoutClass
@@ -107,3 +110,40 @@ def test_a_task_is_told_of_all_of_its_descriptors(loop: Probe) -> None:
     for ends in pipes:
         for end in ends:
             os.close(end)
+
+
+class Hearing(Probe):
+    """A loop with a poller that tells of so many idle connections in turn, and somebody who hears of changes."""
+
+    def __init__(self, *reported: int) -> None:
+        super().__init__()
+        self.poller.close()
+        lists = [[(fd, 1) for fd in range(count)] for count in reported]
+        quiet: Any = SimpleNamespace(
+            in_order=True, wait=lambda seconds: lists.pop(0), fd=-1, read=lambda: self.said.append("heard"),
+            closed_until=0.0, choose=lambda: None, bring_up_to_date=lambda *shown: None, flush_logs=lambda: None,
+            order=Order.NONE,
+        )  # fmt: skip
+        self.poller = self._watches = self._entrance = self._display = self.child = self._bell = quiet
+        self.open, self.shed, self._obeyed = 0, False, Order.NONE
+        self._queued, self._moment, self._settled, self._reported = deque(), None, True, 0
+        self.parking.table = ["idle"] * 256
+
+    def hears(self) -> bool:
+        """Whether it hears of changes in this turn before it answers."""
+        self.said.clear()
+        self._turn()
+        return self.said[:1] == ["heard"]
+
+
+def test_changes_are_heard_of_where_the_list_that_the_kernel_reads_is_long() -> None:
+    """It asks all anew whom it told of last; a change, and the request behind it, may come while it does so."""
+    loop = Hearing(FEW_EVENTS, 1, FEW_EVENTS + 1, 1, 1)
+    assert [loop.hears() for _each in range(5)] == [False, False, True, True, False]
+
+
+def test_a_list_is_as_long_where_all_on_it_go_on_with_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Hearing(FEW_EVENTS + 1, 1, 1)
+    monkeypatch.setattr(loop, "_files_alone", lambda events: len(events) > FEW_EVENTS and not events.clear())
+    loop.parking.counts[WRITING] = 1
+    assert [loop.hears() for _each in range(2)] == [True, False]
