@@ -170,7 +170,8 @@ class Ways:
             if before is not None and before is not way:
                 watches.release(before)
             self._watched[way.key] = way
-        way.valid_until = now + recall.revalidate
+        is_there = os.path.isdir(way.key[1])  # where no .htaccess was found, none is missed with its folder
+        way.valid_until = now + recall.revalidate if is_there else 0.0
 
     def _watch_gap(self, path: str, gap: Watched | None, recall: Recall, watches: Watches, now: float) -> None:
         """Have the kernel tell when something appears where there was nothing, where that was seen before."""

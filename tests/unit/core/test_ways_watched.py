@@ -289,3 +289,19 @@ def test_another_thread_looks_for_gaps_itself(watched: Watched, missed: Counter[
     thread.start()
     thread.join()
     assert missed[str(watched.folder / "none")] == 1
+
+
+def test_a_folder_without_an_htaccess_that_is_gone_is_not_there(watched: Watched) -> None:
+    """All .htaccess files on the way to it are missing as before, so these don't tell."""
+    folder = watched.folder.parent / "plain"
+    folder.mkdir()
+    (watched.folder.parent.parent / "link").symlink_to(folder)
+    assert watched.ask("/link/none/x", times=2 * ways.OFTEN).status == 404
+    assert any(way.watched for way in watched.known.values() if way.key[1].endswith("/link"))
+    folder.rmdir()
+    watched.watches.read()
+    for _ in range(3):
+        assert watched.ask("/link/none/x").status == 403, "the link leads nowhere"
+    folder.mkdir()
+    watched.watches.read()
+    assert watched.ask("/link/none/x", times=2).status == 404
