@@ -404,6 +404,14 @@ class LiveServer(Live):
     def command(cls) -> list[str]:
         return [sys.executable, "-m", "mpmserver"]
 
+    def recalled(self) -> int:
+        """How many answers came from memory, as its page /server-status says.
+
+        Exact of the process that makes the page; the others show theirs when they are asked, at most once a second.
+        """
+        lines = self.get("/server-status?auto").body.decode().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(("RecallHits:", "RecallResourceHits:")))
+
 
 class LiveApache(Live):
     """The machine's Apache httpd: the reference."""
