@@ -215,6 +215,7 @@ def test_what_cannot_be_started(tmp_path: Path, mode: int, first_line: str, numb
     path = tmp_path / "bad"
     path.write_text(first_line)
     path.chmod(mode)
+    spawn.the_launcher()
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match=os.strerror(number)):
         start(str(path), (), {}, {})

@@ -26,6 +26,8 @@ def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     """No file stays open, and no coroutine is thrown away that nobody has asked."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        gc.collect()
+        said.clear()  # that was of other tests
         yield
         gc.collect()
     assert [str(each.message) for each in said] == []
