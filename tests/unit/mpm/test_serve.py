@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mpmserver.core.scoreboard import WRITING
 from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
 
 MPMS = ("prefork", "worker", "event", "reactor", "reactor poll", "reactor select")
@@ -118,6 +119,8 @@ def test_idle_connections_cost_no_thread(mpm: str, log: Path) -> None:
         for number, client in enumerate(clients):
             assert server.ask(f"work {number}", client) == str(number)
             client.close()
+            # a thread may give its answer before its seat: with none left, idle connections are closed
+            wait_until(lambda: WRITING not in server.scoreboard.statuses(0), "all seats to be free")
 
 
 @pytest.mark.parametrize("mpm", MPMS)
