@@ -57,7 +57,7 @@ def recalled(connection: Connection, kept: Kept, data: bytes, moment: Moment) ->
     record = kept[0]
     started = perf_counter_ns() if record.timed else 0
     if record.good_for != moment.second:  # what is looked at each time is never good for a second
-        dated = record.second == moment.second
+        dated = record.look and record.second == moment.second
         if not (dated and unchanged(record.checks)) and not record.shelf.holds(record, moment):
             return None
     peer = connection.peer

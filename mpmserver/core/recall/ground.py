@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mpmserver.core.recall.looks import Seen
 from mpmserver.core.settings import CoreServer
 
 if TYPE_CHECKING:
     from mpmserver.core.exchange import Exchange
-    from mpmserver.core.recall.looks import Checks
     from mpmserver.core.recall.moment import Moment
     from mpmserver.core.recall.shelf import Shelf
 
@@ -16,15 +16,16 @@ STALE: Final = -2
 UNLIMITED: Final = 1 << 62
 
 
-class Ground:
+class Ground(Seen):
     """Stands for as long as nothing of it has changed; who hears of changes has it as a token."""
 
     __slots__ = (
-        "checks", "good_for", "keep", "lingers", "look", "most", "second", "shelf", "timed", "timeout", "valid_until",
-        "vhost",
+        "good_for", "keep", "lingers", "most", "second", "shelf", "timed", "timeout", "vhost",
     )  # fmt: skip
 
     def __init__(self, shelf: Shelf, first: Exchange, keep: bool, timed: bool) -> None:
+        super().__init__()
+        self.hold(first.request_time, shelf.recall.revalidate)
         core = first.server[CoreServer]
         self.shelf = shelf
         self.keep = keep
@@ -40,12 +41,6 @@ class Ground:
         """Whether a log shows how long the answer took."""
         self.vhost = shelf.recall.shared(b"%b:%d" % (first.server.name_bytes, first.peer.local[1]))
         """What the scoreboard shows, beside the request line."""
-        self.checks: Checks = ()
-        """What was seen of the disk."""
-        self.look = False
-        """Whether that is to be looked at each time, as nobody tells of changes."""
-        self.valid_until = first.request_time + shelf.recall.revalidate
-        """When it is looked at in any case."""
         self.second = -1
         """The second that what is sent is dated; STALE where something has changed: nothing is answered any more."""
         self.good_for = -1

@@ -124,6 +124,35 @@ class Looks:
         return None
 
 
+class Seen:
+    """What was seen of the disk, and for how long that is taken for what is there."""
+
+    __slots__ = ("checks", "look", "valid_until")
+
+    def __init__(self) -> None:
+        self.checks: Checks = ()
+        self.look = False
+        """Whether that is to be looked at each time, as nobody tells of changes."""
+        self.valid_until = 0.0
+        """When it is looked at in any case."""
+
+    def hold(self, now: float, seconds: float) -> None:
+        """Take the kernel's word for so long, at most: up to the end of a second, where that is no less than one.
+
+        What is dated by the second asks once in each whether it holds, and then needn't again.
+        """
+        self.valid_until = (now if seconds < 1 else int(now)) + seconds
+
+    def is_fresh(self, now: float, seconds: float) -> bool:
+        """Whether all is as it was, by what is known of it or by a look, which holds for so many seconds."""
+        if self.look:
+            return unchanged(self.checks)
+        if now < self.valid_until <= now + seconds:  # else a clock was set back
+            return True
+        self.hold(now, seconds)
+        return unchanged(self.checks)
+
+
 def signature(status: os.stat_result) -> Signature:
     """What stays the same for as long as a thing on the disk is the same: five numbers of a directory, six of others.
 

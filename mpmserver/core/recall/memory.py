@@ -26,7 +26,7 @@ from mpmserver.core.recall.memo import Memo
 from mpmserver.core.recall.recollection import recollection
 from mpmserver.core.recall.record import Record, key_of
 from mpmserver.core.recall.room import Room, Tenant, size_of
-from mpmserver.core.recall.routes import Route, Routes
+from mpmserver.core.recall.routes import Routes
 from mpmserver.core.recall.shelf import Gists, Shelf
 from mpmserver.core.recall.sightings import Sightings
 from mpmserver.core.recall.watches import Watches
@@ -134,17 +134,6 @@ class Recall:
         if found is None:
             found = self._shelves.setdefault(address, Shelf(self))
         return found
-
-    # Finding
-
-    def is_fresh(self, ground: Ground | Route, now: float) -> bool:
-        """Whether what an answer was made from is as it was, by what is known of it or by a look."""
-        if ground.look:
-            return unchanged(ground.checks)
-        if now < ground.valid_until:
-            return True
-        ground.valid_until = now + self.revalidate
-        return unchanged(ground.checks)
 
     # Remembering
 

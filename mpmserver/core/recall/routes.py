@@ -13,7 +13,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from mpmserver.core.recall.asked import asked_of
-from mpmserver.core.recall.looks import Checks, unchanged
+from mpmserver.core.recall.looks import Seen, unchanged
 from mpmserver.core.recall.record import key_of
 from mpmserver.http.framing import NO_BODY
 from mpmserver.http.headers import EVERYTHING
@@ -32,17 +32,17 @@ LONGEST: Final = 1024
 _PLAIN: Final = (str, int, bool, type(None))
 
 
-class Route:
+class Route(Seen):
     """The way to one handler for requests with one key and the same values of the fields that decided."""
 
     __slots__ = (
         "_content_encoding", "_content_languages", "_content_type", "_env", "_filename", "_finfo",
-        "_flags", "_notes", "_path_info", "_settings", "_uri", "asked", "checks", "handler", "look", "module",
-        "stale", "valid_until",
+        "_flags", "_notes", "_path_info", "_settings", "_uri", "asked", "handler", "module", "stale",
     )  # fmt: skip
 
     def __init__(self, x: Exchange, memo: Memo, module: str) -> None:
         """Of a request that the handler of `module` is about to answer."""
+        super().__init__()
         self.asked = asked_of(memo.asked, x.request.headers.joined)
         self.module = module
         self.handler: str | None = None
@@ -53,12 +53,6 @@ class Route:
         self._content_languages = x.content_languages
         self._flags = x.charset, x.used_path_info, x.no_cache, x.no_local_copy
         self._env, self._notes = x.env.copy(), x.notes.copy()
-        self.checks: Checks = ()
-        """What was seen of the disk."""
-        self.look = False
-        """Whether that is to be looked at each time, as nobody tells of changes."""
-        self.valid_until = 0.0
-        """When it is looked at in any case."""
         self.stale = False
         """Whether something has changed; whoever hears of a change sets it."""
 
@@ -118,7 +112,7 @@ class Routes:
         recall = self._recall
         if recall.owner is not None and get_ident() != recall.owner:
             return None
-        if route.stale or not recall.is_fresh(route, x.request_time):
+        if route.stale or not route.is_fresh(x.request_time, recall.revalidate):
             self._forget(key)
             return None
         if not route.asked.suits(request.headers.joined):
@@ -139,7 +133,7 @@ class Routes:
         if checks is None or (recall.freshness.looks_each_time and not unchanged(checks)):
             return
         route.checks, route.look = checks, recall.freshness.looks_each_time
-        route.valid_until = x.request_time + recall.revalidate
+        route.hold(x.request_time, recall.revalidate)
         route.handler = x.handler
         self.known[key] = route
         while len(self.known) > self._most:

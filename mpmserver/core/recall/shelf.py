@@ -112,7 +112,7 @@ class Shelf:
     def holds(self, ground: Ground, moment: Moment) -> bool:
         """Whether a record, or the terms of briefs, may be used now; dates it. What may not be used is forgotten."""
         recall = self.recall
-        if ground.stale or not recall.is_fresh(ground, moment.request_time):
+        if ground.stale or not ground.is_fresh(moment.request_time, recall.revalidate):
             recall.forget(ground)
             return False
         ground.date(moment)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mpmserver.core.recall.looks import Checks
+from mpmserver.core.recall.looks import Checks, unchanged
 from mpmserver.core.recall.memory import IN_VAIN
 from mpmserver.core.recall.room import Room
 from mpmserver.core.world import World
@@ -353,16 +353,34 @@ def test_where_the_server_ends_the_connection_the_client_may_go_on_sending(
     assert sum(counts(made)[:2]) == sum(hits[:2]) + 2
 
 
-def test_the_kernels_word_is_taken_for_less_than_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = site(tmp_path, "RecallRevalidate 0\nMaxKeepAliveRequests 0\n")
+@pytest.mark.parametrize(
+    ("seconds", "most"), [("0", 40), ("500ms", 20), ("1", 10), ("1500ms", 11), ("2", 5), ("60", 1)]
+)
+def test_the_kernels_word_is_taken_for_about_so_long(
+    seconds: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = site(tmp_path, f"RecallRevalidate {seconds}\nMaxKeepAliveRequests 0\n")
     looked: list[Checks] = []
 
-    def unchanged(checks: Checks) -> bool:
+    def count(checks: Checks) -> bool:
         looked.append(checks)
-        return True
+        return unchanged(checks)
 
-    monkeypatch.setattr("mpmserver.serve.recalled.unchanged", unchanged)
+    monkeypatch.setattr("mpmserver.core.recall.looks.unchanged", count)
+    monkeypatch.setattr("mpmserver.serve.recalled.unchanged", count)
     client = Client(made)
-    for _each in range(5):
+    for each in range(42):
+        client.ask(head(), at=1_800_000_000.3 + each / 4)
+    assert counts(made)[0] == 41
+    assert most - 1 <= len(looked) <= most + 1
+
+
+def test_a_clock_that_is_set_back_prolongs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(tmp_path, "MaxKeepAliveRequests 0\n")
+    client = Client(made)
+    for _each in range(2):
         client.ask(head(), at=1_800_000_000.0)
-    assert len(looked) >= 3
+    looked: list[Checks] = []
+    monkeypatch.setattr("mpmserver.core.recall.looks.unchanged", looked.append)
+    client.ask(head(), at=1_700_000_000.0)
+    assert len(looked) == 1, "what is not found as it was, is forgotten"
