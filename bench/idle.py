@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -30,7 +31,7 @@ class Idle:
     processes: int
     names: tuple[str, ...]
     active: bool
-    """Whether others ask meanwhile, and are measured."""
+    """Whether others ask meanwhile, and are measured beside those of a second server, which has no idle ones."""
 
 
 _CASES = (
@@ -48,29 +49,32 @@ def measure(plan: Run) -> Section:
         for name in case.names:
             core = SERVER_CORE if case.processes == 1 else None
             setting = Setting(plan.root, 0, case.processes, connections=case.count // case.processes * 2)
-            with serving((name,), setting, core, plan) as servers:
-                for server in servers:
-                    try:
-                        found[name] = _one(server, case, plan)
-                    except (ConnectionError, LoadError) as error:
-                        plan.say(f"  {label}, {name}: {error}")
-                        continue
-                    plan.say(f"  {label}, {name}: {_told(found[name])}")
+            with serving((name,) * (2 if case.active else 1), setting, core, plan) as servers:
+                if not servers:
+                    continue
+                try:
+                    found[name] = _one(servers, case, plan)
+                except (ConnectionError, LoadError) as error:
+                    plan.say(f"  {label}, {name}: {error}")
+                    continue
+                plan.say(f"  {label}, {name}: {_told(found[name])}")
         section.results += _results(label, case, found)
     return section
 
 
-def _one(server: Running, case: Idle, plan: Run) -> dict[str, Any]:
-    run(_TRIED, server.port, 1, LOAD_CORE)
+def _one(servers: Sequence[Running], case: Idle, plan: Run) -> dict[str, Any]:
+    """Put the idle ones on the first of these servers; others like it have none, and take turns with it."""
+    for server in servers:
+        run(_TRIED, server.port, 1, LOAD_CORE)
     alone, beside = Figures(), Figures()
-    rounds = plan.rounds if case.active else 0
-    for _ in range(rounds):
-        once(server, ACTIVE, plan.seconds, LOAD_CORE, alone)
-    before = sum(map(private_kib, server.children()))
-    with Held(server.port, case.count, LOAD_CORE) as idle:
-        kib = (sum(map(private_kib, server.children())) - before) / case.count
-        for _ in range(rounds):
-            once(server, ACTIVE, plan.seconds, LOAD_CORE, beside)
+    first, *others = servers
+    before = sum(map(private_kib, first.children()))
+    with Held(first.port, case.count, LOAD_CORE) as idle:
+        kib = (sum(map(private_kib, first.children())) - before) / case.count
+        for _ in range(plan.rounds):
+            for other in others:
+                once(other, ACTIVE, plan.seconds, LOAD_CORE, alone)
+                once(first, ACTIVE, plan.seconds, LOAD_CORE, beside)
         left = idle.left()
     if left != case.count:
         raise ConnectionError(f"{left} of {case.count} connections were still open at the end")
