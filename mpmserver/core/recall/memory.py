@@ -150,7 +150,11 @@ class Recall:
         """What is to follow a request whose answer might be remembered; None for one that can't be."""
         if request.method not in ("GET", "HEAD") or request.has_body or request.expect_continue:
             return None
-        if request.version[0] != 1 or request.ambiguous_framing or server.defaults.plan.impure is not None:
+        if request.version[0] != 1 or request.ambiguous_framing:
+            return None
+        impure = server.defaults.plan.impure
+        if impure is not None:
+            self.pass_by(impure)
             return None
         self.misses += 1
         mark = hash(key_of(request))

@@ -290,6 +290,15 @@ def test_what_depends_on_more_says_so(tmp_path: Path, directive: str, reason: st
     assert reasons(made) == {reason, IN_VAIN}, "nobody follows the second one"
 
 
+def test_so_does_a_server_all_of_whose_answers_do(tmp_path: Path) -> None:
+    made = site(tmp_path, "SetEnvIf Remote_Addr 127 local\n")
+    for _each in range(3):
+        Client(made).ask(head())
+    assert counts(made) == (0, 0, 3)
+    assert made.recall is not None
+    assert made.recall.reasons == {"mod_setenvif": 3}
+
+
 def test_a_message_in_the_error_log_is_written_each_time(tmp_path: Path) -> None:
     made = site(tmp_path, "ErrorDocument 404 default\n")
     client = Client(made)
