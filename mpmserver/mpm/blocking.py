@@ -27,8 +27,8 @@ from mpmserver.mpm.bell import Bell, Order
 from mpmserver.mpm.driver import Blocking, Conversation, failed, log_failure
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import TimeoutClass
-from mpmserver.serve.connection import READ_SIZE
 from mpmserver.serve.outcome import Outcome
+from mpmserver.serve.reading import READ_SIZE
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child

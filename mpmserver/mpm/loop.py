@@ -35,8 +35,8 @@ from mpmserver.mpm.parking import Mailbox, Parking, Task, Watch
 from mpmserver.mpm.pollers import READ, OutOfDescriptors, Poller
 from mpmserver.mpm.quota import Quota
 from mpmserver.net.waits import Offload, Ready, Sleep, TimedOut, TimeoutClass, Wait, Work
-from mpmserver.serve.connection import READ_SIZE
 from mpmserver.serve.outcome import CLOSED, IDLE, Outcome
+from mpmserver.serve.reading import READ_SIZE
 
 if TYPE_CHECKING:
     from mpmserver.core.child import Child

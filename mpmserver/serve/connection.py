@@ -12,7 +12,7 @@ Only one thread at a time touches a connection: the one that drives its coroutin
 While a coroutine runs nobody else does. A coroutine never raises anything but what its driver throws into it
 (GeneratorExit): errors of the client and of modules end as answers or as a closed connection.
 
-From the head to the log line: `arrived` has it parsed, or `serve` reads it (`_read_head`); then `_answer`: there
+From the head to the log line: `arrived` has it parsed, or `serve` reads it (`reading.py`); then `_answer`: there
 `open_exchange` picks the virtual host, `core.pipeline.answer` runs the phases, `Sender` sends, the LOG hooks write
 (`account.py`). What has to wait gives a coroutine in its answer's place, with which `_answer_waiting` goes on.
 """
@@ -30,13 +30,12 @@ from mpmserver.core.body import StreamBroken
 from mpmserver.core.exchange import Exchange, Peer
 from mpmserver.core.output import deliverable
 from mpmserver.core.pipeline import answer, fail
-from mpmserver.core.preface import Preface, Refused
 from mpmserver.core.scoreboard import CLOSING, KEEPALIVE, READING, WorkerSlot
 from mpmserver.core.settings import CoreServer, Level
 from mpmserver.core.steps import then, waited
 from mpmserver.http.errors import HTTPError
 from mpmserver.http.framing import NO_BODY
-from mpmserver.http.head import check_partial, cut_short, find_head_end, parse_head, skip_blank_lines, whole_head
+from mpmserver.http.head import parse_head, whole_head
 from mpmserver.http.request import Request
 from mpmserver.net.transport import Transport
 from mpmserver.net.waits import TimedOut, TimeoutClass, sleep
@@ -47,15 +46,15 @@ from mpmserver.serve.deadlines import HeadDeadline
 from mpmserver.serve.input import NO_REQUEST_BODY, ConnectionBody
 from mpmserver.serve.outcome import Outcome
 from mpmserver.serve.output import Sender
+from mpmserver.serve.reading import READ_SIZE, log_late_head, read_head, take_prefaces
 from mpmserver.serve.recalled import recalled, recalled_resource
 
 if TYPE_CHECKING:
+    from mpmserver.core.preface import Preface
     from mpmserver.core.recall.moment import Moment
     from mpmserver.core.vhost import AddressHosts
     from mpmserver.core.world import World
 
-READ_SIZE = 16384
-"""Bytes taken at once of what may be heads. Above 64 KiB the allocator would tidy up behind each of them."""
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 2.0
 _NO_BUFFER = cast("bytearray", b"")
@@ -73,7 +72,7 @@ class Connection:
     """See the module's docstring."""
 
     __slots__ = (
-        "_prefaces", "buffer", "fd", "head_deadline", "hosts", "parting", "peer", "received", "renewed", "shelf",
+        "buffer", "fd", "head_deadline", "hosts", "parting", "peer", "prefaces", "received", "renewed", "shelf",
         "transport", "worker", "world",
     )  # fmt: skip
 
@@ -96,13 +95,13 @@ class Connection:
         self.received = 0
         """How many bytes have come since the last request that was logged (%I); those in the buffer are among them."""
         self.head_deadline: HeadDeadline | None = None
-        self._prefaces: list[Preface] | None = None
+        self.prefaces: list[Preface] | None = None
         """What must come before the first request; None where nothing must, or has come."""
         worker.connected()
         if world.pre_connection:
             found = (hook(peer, self.log) for hook in world.pre_connection)
-            self._prefaces = [preface for preface in found if preface is not None] or None
-            if self._prefaces is not None:
+            self.prefaces = [preface for preface in found if preface is not None] or None
+            if self.prefaces is not None:
                 self.shelf = None  # what comes first is no head
 
     @property
@@ -134,14 +133,14 @@ class Connection:
         `moment` is the present one of this thread; without it nothing is answered from memory.
         """
         if not data:
-            for preface in self._prefaces or ():
+            for preface in self.prefaces or ():
                 preface.cut_short()
             self.close()
             return Outcome.CLOSED
         request = None
         shelf = self.shelf
         if shelf is None or moment is None:
-            if self._prefaces is None:
+            if self.prefaces is None:
                 request = whole_head(data, self.hosts.default.head_limits)
         elif (kept := shelf.heads.get(data)) is not None:
             step = recalled(self, kept, data, moment)
@@ -176,17 +175,11 @@ class Connection:
     def expired(self) -> None:
         """No byte came in time."""
         if not self.buffer:
-            self._log_late_head()
-            for preface in self._prefaces or ():
+            log_late_head(self)
+            for preface in self.prefaces or ():
                 preface.late()
             log_silence(self)
         self.close()
-
-    def _log_late_head(self) -> None:
-        """What mod_reqtimeout says of a head whose time is up; between two requests that is nothing."""
-        limits = self.first_server.request_read_timeout
-        if limits is not None and limits.head.initial and not (self.peer.keepalives and not self.buffer):
-            self.log(Level.INFO, "reqtimeout", "AH01382: Request header read timeout")
 
     def log(self, level: Level, module: str, message: str) -> None:
         """Write a message about the connection, not about a request, to the error log."""
@@ -215,7 +208,7 @@ class Connection:
         been begun.
         """
         try:
-            if self._prefaces is not None and not await self._take_prefaces():
+            if self.prefaces is not None and not await take_prefaces(self):
                 return await self.leave()
             answered = 0
             while True:
@@ -241,42 +234,11 @@ class Connection:
         self.close()
         return Outcome.CLOSED
 
-    async def _take_prefaces(self) -> bool:
-        """Read what comes before the first request; False where it is wrong or late and the connection must end."""
-        buffer = self.buffer
-        try:
-            for preface in self._prefaces or ():
-                while not preface.take(buffer):
-                    data = await self._more_of_head(len(buffer), preface)
-                    if not data:
-                        preface.cut_short()
-                        raise Refused
-                    buffer += data
-                    self.received += len(data)
-        except Refused:
-            buffer.clear()
-            return False
-        self._prefaces = None
-        return True
-
-    async def _more_of_head(self, seen: int, preface: Preface) -> bytes:
-        """Return the next bytes, b"" where the client has left; raises Refused where its time is up."""
-        try:
-            return await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
-        except TimedOut:
-            self._log_late_head()
-            self.buffer.clear()
-            preface.late()
-            log_silence(self)
-            raise Refused from None
-        except OSError:
-            return b""
-
     async def _one_request(self, request: Request | None, head: bytes) -> bool:
         """Read a head, unless the `request` has been parsed, and answer it; False where the connection must close."""
         try:
             if request is None:
-                head = await self._read_head()
+                head = await read_head(self)
                 if not head:
                     return False
                 request = parse_head(head, self.hosts.default.head_limits)
@@ -378,53 +340,6 @@ class Connection:
         await self._finish(x, last, started)
         x.release()
         return False
-
-    async def _read_head(self) -> bytes:
-        """Return the next head, nothing where the client closed or said nothing in time."""
-        limits = self.hosts.default.head_limits
-        buffer = self.buffer
-        seen = 0
-        while True:
-            end = find_head_end(buffer, seen, limits.strict) if buffer else -1
-            if end >= 0:
-                head = bytes(buffer[:end])
-                del buffer[:end]
-                return head
-            check_partial(buffer, limits)
-            seen = len(buffer)
-            blank = skip_blank_lines(buffer, limits.strict) == seen
-            try:
-                data = await self.transport.recv(READ_SIZE, TimeoutClass.HEAD, self.deadline().head_wait(seen))
-            except TimedOut:
-                self._too_slow()
-                return b""
-            except OSError:
-                data = b""  # reset: what there is of the request is logged all the same, as in Apache
-            if not data:
-                self._cut_short(blank)
-                return b""
-            buffer += data
-            self.received += len(data)
-
-    def _too_slow(self) -> None:
-        """The head's time is up: raises 408 where its first line has come; else there is nobody to answer."""
-        error = cut_short(bytes(self.buffer), self.hosts.default.head_limits)
-        self._log_late_head()
-        self.buffer.clear()
-        if error is None:
-            log_silence(self)
-            return
-        error.status, error.log, error.close = 408, "", True
-        raise error
-
-    def _cut_short(self, blank: bool) -> None:
-        """The client closed its side in the middle of a head; raises HTTPError where that is to be answered."""
-        if blank:
-            return
-        rest = bytes(self.buffer)
-        self.buffer.clear()
-        if error := cut_short(rest, self.hosts.default.head_limits):
-            raise error
 
     async def leave(self) -> Outcome:
         """Close in a way that lets the client read the whole answer (RFC 9112 9.6).

@@ -25,8 +25,9 @@ from mpmserver.mpm.driver import Blocking, arrived
 from mpmserver.mpm.spares import constant_number
 from mpmserver.net.listen import Listener
 from mpmserver.net.waits import TimeoutClass
-from mpmserver.serve.connection import READ_SIZE, Connection
+from mpmserver.serve.connection import Connection
 from mpmserver.serve.outcome import Outcome
+from mpmserver.serve.reading import READ_SIZE
 
 MOST = 8
 
