@@ -22,9 +22,8 @@ ALTERNATIVE = " || "
 class Item:
     """One connection of a case: the parts to send (waiting for an answer in between) and the methods they hold.
 
-    ``keys_only`` compares of each body line only what stands before its first colon. ``streamed`` takes a body sent
-    chunked and one with a length as equal: for a script's output, Apache's choice is a race with the script. ``plain``
-    is one request, not written byte by byte, on a connection on which nothing more is expected.
+    ``keys_only`` compares of each body line only what stands before its first colon. ``plain`` is one request, not
+    written byte by byte, on a connection on which nothing more is expected.
     """
 
     label: str
@@ -32,13 +31,7 @@ class Item:
     methods: tuple[str, ...]
     half_close: bool = False
     keys_only: bool = False
-    streamed: bool = False
     plain: bool = False
-
-    @property
-    def asked(self) -> str:
-        """All that is sent: a title of one's own does not tell what is asked for."""
-        return " ".join(part.decode("latin-1") for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +77,12 @@ def load_case(folder: Path) -> Case:
     config = folder.joinpath("httpd.conf").read_text(encoding="utf-8")
     text = folder.joinpath("requests.txt").read_text(encoding="utf-8")
     items = read_items(text, folder)
-    streamed = "|".join(_said("streamed", config)) or "$^"
     labels: dict[str, int] = {}
     numbered = []
     for item in items:
         labels[item.label] = labels.get(item.label, 0) + 1
         label = item.label if labels[item.label] == 1 else f"{item.label} #{labels[item.label]}"
-        named = f"{label} {item.asked}"
-        numbered.append(replace(item, label=label, streamed=re.search(streamed, named) is not None))
+        numbered.append(replace(item, label=label))
     without, extra = _said("without", config), _said("with", config)
     return Case(folder.name, folder, config, tuple(numbered), without, extra)
 

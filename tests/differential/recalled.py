@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.differential import digest, witness
 from tests.differential.case import Case
 from tests.differential.compare import WHOLE_CASE, Difference, differences
-from tests.differential.replay import Outcome, Transcript, configuration, send, sort_logs
+from tests.differential.replay import Outcome, Transcript, client_ports, configuration, send, sort_logs
 from tests.live_server import LiveServer
 
 #: Whether pytest compares answers from memory, too: `MPMSERVER_TEST_RECALL=off` switches that off with Recall itself.
@@ -90,14 +90,14 @@ def quiet(text: str) -> str:
 def _ask(live: LiveServer, case: str, earlier: Sequence[Outcome]) -> dict[str, list[tuple[int, Outcome]]]:
     """All rounds; of those that are compared the answers, each with the index of its item."""
     compared: dict[str, list[tuple[int, Outcome]]] = {}
-    used: set[int] = set()
+    ports = client_ports()
     for number, (others, how) in enumerate(ROUNDS):
         for index, reference in enumerate(earlier):
             parts = _parts(case, reference, number if others else None, named=how == BY_RESOURCE)
             if parts is None:
                 continue
             outcome = Outcome(reference.item, parts)
-            send(live, outcome, used)
+            send(live, outcome, ports)
             if how:
                 compared.setdefault(how, []).append((index, outcome))
     return compared
@@ -138,7 +138,7 @@ def _differing(
     ours = Transcript(live.name, [Outcome(item) for item in case.items], live.root)
     for index, outcome in asked:
         ours.outcomes[index] = outcome
-    sort_logs(live, ours)
+    sort_logs(ours)
     theirs = [reference.outcomes[index] for index, _ in asked]
     sides = [
         Transcript(side.server, [_without(outcome, logs) for outcome in outcomes], side.run_folder)

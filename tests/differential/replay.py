@@ -7,15 +7,18 @@ where counting lines would race with the server's writing them.
 
 from __future__ import annotations
 
+import errno
+import random
 import re
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.differential import digest
 from tests.differential.case import HOST_NAME, Case, Item
-from tests.live_server import MODULES, Live, LiveApache, LiveServer, server_head
+from tests.live_server import HOST, MODULES, Live, LiveApache, LiveServer, server_head
 from tests.wire_client import Response, exchange, parse_responses
 
 ANSWER_SECONDS = 6.0
@@ -26,6 +29,12 @@ SERVERS: dict[str, type[Live]] = {"apache": LiveApache, "mpmserver": LiveServer}
 #: Apache has no reactor: there it answers with event.
 APACHE_MPM = {"reactor": "event"}
 LOG_FORMAT = r"%{remote}p %h %l %u \"%r\" %>s %b %X \"%{Referer}i\" \"%{User-Agent}i\" \"%{Content-Type}o\" %f %q"
+#: What the kernel takes the ports of connections from.
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+#: A log of all virtual hosts that tells by which handler each request was answered, whatever way led to that.
+HANDLER_LOG = "handler"
+HANDLER_FORMAT = "%{X-Item}i:%{remote}p %>R"
+SCRIPT = "cgi-script"
 ERROR_LINE = re.compile(
     r"^\[[^\]]+\] \[(?P<module>[^:\]]*):(?P<level>\w+)\] \[pid (?P<pid>\d+)(?::tid \d+)?\] (?:[\w.]+\(\d+\): )?"
     r"(?P<os>\((?:EAI )?-?\d+\).*?: )?"
@@ -50,6 +59,11 @@ class Outcome:
     ended: str = NOT_TRIED
     seconds: float = 0.0
     logs: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def by_script(self) -> bool:
+        """Whether an answer, at least one of them, is what a script said."""
+        return any(line.endswith(f" {SCRIPT}") for line in self.logs.get(HANDLER_LOG, ()))
 
 
 @dataclass(slots=True)
@@ -82,7 +96,7 @@ def run(server: str, case: Case, mpm: str, port: int, tree: Path, folder: Path, 
             _replay(live, outcomes, sent)
     except AssertionError as error:
         transcript.failure = str(error)
-    sort_logs(live, transcript)
+    sort_logs(transcript)
     return transcript
 
 
@@ -92,6 +106,7 @@ def configuration(case: Case, mpm: str, port: int, tree: Path, folder: Path) -> 
     head = server_head(folder, port, mpm, modules) + (
         f'ServerName {HOST_NAME}\nDocumentRoot "{tree}"\nKeepAliveTimeout 2\nTimeout 5\n'
         f'LogFormat "{LOG_FORMAT}" diff\nCustomLog "{folder}/logs/access.log" diff\n'
+        f'GlobalLog "{folder}/logs/{HANDLER_LOG}.log" "{HANDLER_FORMAT}"\n'
     )
     words = {"ROOT": str(tree), "PORT": str(port), "LOGS": f"{folder}/logs"}
     return head + re.sub(r"\$\{(ROOT|PORT|LOGS)\}", lambda match: words[match[1]], case.config)
@@ -99,7 +114,7 @@ def configuration(case: Case, mpm: str, port: int, tree: Path, folder: Path) -> 
 
 def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None) -> None:
     values = {b"port": str(live.port).encode()}
-    used: set[int] = set()
+    ports = client_ports()
     unanswered = 0
     for index, outcome in enumerate(outcomes):
         values[b"item"] = b"item-%d" % index
@@ -109,20 +124,45 @@ def _replay(live: Live, outcomes: Sequence[Outcome], earlier: Transcript | None)
         else:
             outcome.sent = tuple(_fill(part, values) for part in outcome.item.parts)
         if unanswered < PATIENCE:
-            send(live, outcome, used)
+            send(live, outcome, ports)
             unanswered += outcome.ended == "timeout"
             _remember(outcome, values)
 
 
-def send(live: Live, outcome: Outcome, used: set[int]) -> None:
-    """Ask what `outcome` says, from another port than those ``used``, which grow, and put the answers into it."""
-    while True:
-        connection = live.connect(ANSWER_SECONDS)
-        outcome.port = connection.getsockname()[1]
-        if outcome.port not in used:
-            break
-        connection.close()
-    used.add(outcome.port)
+def client_ports() -> Iterator[int]:
+    """Every port that the kernel gives to connections, each once; where they begin is left to chance.
+
+    The kernel's own choice comes back to ports that it had given not long ago, and a connection that is closed again
+    for that reason is one of which a server may log something: in the name of the earlier one.
+    """
+    lowest, highest = map(int, PORT_RANGE.read_text(encoding="ascii").split())
+    start = random.randint(lowest, highest)
+    yield from range(start, highest + 1)
+    yield from range(lowest, start)
+
+
+def connect(server: int, ports: Iterator[int]) -> socket.socket:
+    """A connection to the port `server` from the next of `ports` that nobody else has."""
+    for port in ports:
+        connection = socket.socket()
+        connection.settimeout(ANSWER_SECONDS)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over don't count
+        try:
+            connection.bind((HOST, port))
+            connection.connect((HOST, server))
+        except OSError as error:
+            connection.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                raise
+        else:
+            return connection
+    raise AssertionError("every port has been used")
+
+
+def send(live: Live, outcome: Outcome, ports: Iterator[int]) -> None:
+    """Ask what `outcome` says from the next of `ports`, and put the answers into it."""
+    connection = connect(live.port, ports)
+    outcome.port = connection.getsockname()[1]
     item, began = outcome.item, time.monotonic()
     with connection:
         received = exchange(
@@ -148,16 +188,21 @@ def _remember(outcome: Outcome, values: dict[bytes, bytes]) -> None:
             values[b"challenge"] = value.encode("latin-1")
 
 
-def sort_logs(live: Live, transcript: Transcript) -> None:
-    """Give each line of the logs to the connection that it names."""
+def sort_logs(transcript: Transcript) -> None:
+    """Give each line of the logs in the run folder to the connection that it names."""
     by_port = {str(outcome.port): outcome for outcome in transcript.outcomes if outcome.port}
     by_port |= {f"item-{index}": outcome for index, outcome in enumerate(transcript.outcomes)}
-    for path in sorted(live.root.joinpath("logs").glob("*.log")):
+    for path in sorted(transcript.run_folder.joinpath("logs").glob("*.log")):
         for line in path.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
             if path.name == "error.log":
                 _sort_error(line, by_port, transcript)
-            elif outcome := by_port.get(line.split(" ", 1)[0].rpartition(":")[2]):
+            elif outcome := next((by_port[name] for name in _names(line) if name in by_port), None):
                 outcome.logs.setdefault(path.stem, []).append(line)
+
+
+def _names(line: str) -> list[str]:
+    """What may tell whose line of a log it is: the parts of its first word."""
+    return line.split(" ", 1)[0].split(":")
 
 
 def _sort_error(line: str, by_port: dict[str, Outcome], transcript: Transcript) -> None:

@@ -16,7 +16,17 @@ from tests.differential.case import Case, CaseError, load_case, unescape
 from tests.differential.compare import WHOLE_CASE, Difference, differences
 from tests.differential.explain import Entry, Verdict, judge
 from tests.differential.module_names import module_of
-from tests.differential.replay import ERROR_LINE, Outcome, Transcript, _sort_error
+from tests.differential.replay import (
+    ERROR_LINE,
+    HANDLER_LOG,
+    Outcome,
+    Transcript,
+    _sort_error,
+    client_ports,
+    connect,
+    sort_logs,
+)
+from tests.live_server import HOST, free_port
 from tests.wire_client import Response, exchange, parse_responses
 
 
@@ -187,6 +197,56 @@ def test_what_cannot_be_equal_is_no_difference(tmp_path: Path) -> None:
     ours = Response("HTTP/1.1", 200, "OK", headers, page.format("mpmserver/1.0", "mpmserver", 1234).encode())
     found = differences("c", transcript(case, theirs), transcript(case, ours, "mpmserver"))
     assert found == {WHOLE_CASE: [], "GET /": []}
+
+
+@pytest.mark.parametrize(
+    ("handler", "seen"),
+    [
+        ("cgi-script", []),
+        ("cgi-script-not", ["Content-Length", "Transfer-Encoding"]),
+        ("-", ["Content-Length", "Transfer-Encoding"]),
+    ],
+)
+def test_how_the_end_of_an_answer_is_told_counts_unless_it_is_a_scripts(
+    tmp_path: Path, handler: str, seen: list[str]
+) -> None:
+    case = a_case(tmp_path, "GET /\n")
+    sides = []
+    for name, value in (("Content-Length", "4"), ("Transfer-Encoding", "chunked")):
+        side = transcript(case, Response("HTTP/1.1", 200, "OK", ((name, value),), b"body"))
+        side.outcomes[0].logs[HANDLER_LOG] = ["-:41000 -", f"-:41000 {handler}"]
+        sides.append(side)
+    found = differences("c", *sides)
+    assert [item.field for item in found["GET /"]] == [f"header:{name}" for name in seen]
+
+
+def test_a_line_belongs_to_the_request_that_it_names_before_the_port(tmp_path: Path) -> None:
+    case = a_case(tmp_path, "GET / || /b || /c\n")
+    outcomes = [Outcome(item, port=41000 + index) for index, item in enumerate(case.items)]
+    found = Transcript("apache", outcomes, tmp_path)
+    lines = ["-:41000 -", "item-1:41000 cgi-script", "127.0.0.1:41002 x", "41002 y", "-:41003 cgi-script"]
+    tmp_path.joinpath("logs").mkdir()
+    tmp_path.joinpath("logs", f"{HANDLER_LOG}.log").write_text("\n".join(lines), encoding="ascii")
+    sort_logs(found)
+    assert [outcome.logs[HANDLER_LOG] for outcome in outcomes] == [lines[:1], lines[1:2], lines[2:4]]
+    assert [outcome.by_script for outcome in outcomes] == [False, True, False]
+
+
+def test_each_port_comes_once() -> None:
+    ports = list(client_ports())
+    assert sorted(ports) == list(range(min(ports), max(ports) + 1))
+
+
+def test_no_connection_is_made_in_vain() -> None:
+    """A server may log something of one that is closed unused, and the log is all that is known of it."""
+    taken, free = free_port(), free_port()
+    with socket.create_server((HOST, taken)), socket.create_server((HOST, 0)) as server:
+        with connect(server.getsockname()[1], iter([taken, free])) as connection:
+            assert connection.getsockname()[1] == free
+            accepted, client = server.accept()
+            accepted.close()
+            assert client == (HOST, free)
+        assert select.select([server], [], [], 0)[0] == []
 
 
 TRACE = "[Mon Nov 23 10:11:12.000001 2026] [rewrite:trace3] [pid 7:tid 8] mod_rewrite.c(500): [client 127.0.0.1:41000] "
