@@ -11,12 +11,12 @@ from mpmserver.modules.cgi import directives
 from mpmserver.modules.cgi.handler import script_handler
 from mpmserver.modules.cgi.settings import CgiDir, CgiServer
 from mpmserver.modules.cgi.spawn import prepare
-from mpmserver.modules.cgi.words import CGID
+from mpmserver.modules.cgi.words import CGID, HANDLERS
 
 MODULE = Module(
     "cgid",
     directives=directives.CGID,
-    hooks=(Hook(Phase.HANDLER, script_handler(CGID), handler="cgi-script"),),
+    hooks=tuple(Hook(Phase.HANDLER, script_handler(CGID), handler=name) for name in HANDLERS),
     server_settings=CgiServer,
     dir_settings=CgiDir,
     child_init=prepare,

@@ -11,12 +11,12 @@ from mpmserver.modules.cgi import directives
 from mpmserver.modules.cgi.handler import script_handler
 from mpmserver.modules.cgi.settings import CgiDir, CgiServer
 from mpmserver.modules.cgi.spawn import prepare
-from mpmserver.modules.cgi.words import CGI
+from mpmserver.modules.cgi.words import CGI, HANDLERS
 
 MODULE = Module(
     "cgi",
     directives=directives.CGI,
-    hooks=(Hook(Phase.HANDLER, script_handler(CGI), handler="cgi-script"),),
+    hooks=tuple(Hook(Phase.HANDLER, script_handler(CGI), handler=name) for name in HANDLERS),
     server_settings=CgiServer,
     dir_settings=CgiDir,
     child_init=prepare,

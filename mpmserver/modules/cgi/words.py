@@ -1,8 +1,11 @@
-"""What differs between mod_cgi and mod_cgid: the name and the numbers under which they log."""
+"""What differs between mod_cgi and mod_cgid: the name and the numbers under which they log; and what doesn't."""
 
 from __future__ import annotations
 
 from mpmserver.records import dataclass
+
+HANDLERS = ("cgi-script", "application/x-httpd-cgi")
+"""What a script's handler is asked for by: the name, and the media type of NCSA's days (AddType)."""
 
 
 @dataclass(frozen=True, slots=True)

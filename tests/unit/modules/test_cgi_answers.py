@@ -105,6 +105,20 @@ def test_a_head_means_the_same_each_time(made: World) -> None:
     assert "X-A: 1, 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n" in heads.pop()
 
 
+@pytest.mark.parametrize(("options", "status"), [("+ExecCGI", 200), ("-ExecCGI", 403)])
+def test_a_media_type_makes_a_script_of_a_file(tmp_path: Path, options: str, status: int) -> None:
+    """Nobody is sent what such a file holds."""
+    script = tmp_path / "htdocs" / "hello.typed"
+    script.parent.mkdir()
+    script.write_text(HEAD + "echo hello")
+    script.chmod(0o755)
+    text = f'AddType application/x-httpd-cgi .typed\n<Directory "{script.parent}">\nOptions {options}\n</Directory>\n'
+    answer = exchange(world(tmp_path, text), b"GET /hello.typed HTTP/1.1\r\nHost: memory.example\r\n\r\n")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"hello\n" in answer) is (status == 200)
+    assert b"#!/bin/sh" not in answer
+
+
 def test_nothing_is_left_open(made: World) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for name in SCRIPTS:
