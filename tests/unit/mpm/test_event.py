@@ -119,16 +119,17 @@ def test_with_no_idle_worker_nothing_is_accepted_and_keep_alives_are_shed(log: P
         for client in blockers:
             assert server.ask("echo 2", client) == "2", "accepted while there are idle workers"
         for client in blockers[:4]:
-            client.sendall(b"block 0.6\n")
+            server.hold("stay 1", client)
         wait_until(lambda: busy_workers(server) == 4, "all workers to be busy")
         late = server.connect()
         late.sendall(b"echo late\n")
         late.settimeout(0.2)
         with pytest.raises(TimeoutError):
             late.recv(1)
-        assert server.scoreboard.process(0)["not_accepting"] == 1
-        blockers[4].sendall(b"block 0.1\n")
+        wait_until(lambda: server.scoreboard.process(0)["not_accepting"] == 1, "no more to be accepted")
+        blockers[4].sendall(b"stay 1\n")
         assert idle.recv(100) == b"", "idle connections are closed when a request finds no worker"
+        server.open_gate()
         late.settimeout(5)
         assert read_line(late) == "late"
         for client in (*blockers, idle, late):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -31,13 +30,14 @@ class FileConnection(LineConnection):
 
 
 class Reader(threading.Thread):
-    """A client that takes a file a piece at a time, for a second and more."""
+    """A client that takes a file a piece at a time, and the end of it when the test is `done` with the others."""
 
     def __init__(self, client: socket.socket, path: Path) -> None:
         super().__init__()
         self.client = client
         self.received = 0
         self.answer = ""
+        self.done = threading.Event()
         client.sendall(b"file %b\n" % os.fsencode(path))
 
     def run(self) -> None:
@@ -46,7 +46,7 @@ class Reader(threading.Thread):
             if not data:
                 return
             self.received += len(data)
-            time.sleep(0.004)
+            self.done.wait(20 if self.received > SIZE // 2 else 0.004)
         self.answer = read_line(self.client)
 
 
@@ -68,8 +68,8 @@ def test_others_are_served_and_expire_while_files_are_sent(mpm: str, tmp_path: P
             for number in range(20):
                 assert server.ask(f"echo {number}", client) == str(number)
             assert read_line(silent) == "expired"
-            assert all(reader.received < SIZE for reader in readers)
         for reader in readers:
+            reader.done.set()
             reader.join()
             assert reader.answer == str(SIZE)
             reader.client.close()
@@ -82,6 +82,7 @@ def test_a_client_that_leaves_in_the_midst_of_a_file(mpm: str, tmp_path: Path, f
         leaving, staying = (Reader(server.connect(), file) for _each in range(2))
         assert leaving.client.recv(PIECE)
         leaving.client.close()
+        staying.done.set()
         staying.start()
         staying.join()
         assert staying.answer == str(SIZE)

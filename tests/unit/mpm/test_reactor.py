@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import select
-import time
 from pathlib import Path
 
 import pytest
 
 from mpmserver.http.errors import HTTPError
-from mpmserver.net.waits import offload
-from tests.unit.mpm.kit import LineConnection, read_line, served, wait_until
+from tests.unit.mpm.kit import SECONDS, LineConnection, read_line, served, wait_until
 
 
 @pytest.fixture
@@ -28,14 +26,13 @@ def test_the_loop_goes_on_while_the_pool_blocks(log: Path) -> None:
     with served("reactor", log, thread_pool_threads=2) as server:
         blockers = [server.connect() for _each in range(2)]
         for client in blockers:
-            client.sendall(b"block 0.5\n")
-        begin = time.monotonic()
+            server.hold("stay 1", client)
         with server.connect() as client:
             for _each in range(20):
                 assert server.ask("echo x", client) == "x"
-        assert time.monotonic() - begin < 0.4
+        server.open_gate()
         for client in blockers:
-            assert read_line(client) == "blocked 0.5"
+            assert read_line(client) == "1"
             client.close()
 
 
@@ -44,37 +41,39 @@ class Refusable(LineConnection):
 
     async def do_try(self, rest: bytes) -> bytes:
         try:
-            await offload(time.sleep, float(rest))
+            return await self.do_stay(rest)
         except HTTPError as error:
             return b"%d" % error.status
-        return b"200"
 
 
 def test_a_full_pool_is_a_503(log: Path) -> None:
     settings = {"thread_pool_threads": 1, "thread_pool_queue": 1}
     with served("reactor", log, connection=Refusable, **settings) as server:
-        clients = [server.connect() for _each in range(3)]
-        for client in clients:
-            client.sendall(b"try 0.3\n")
-            time.sleep(0.05)
-        assert [read_line(client) for client in clients] == ["200", "200", "503"]
+        running, *others = [server.connect() for _each in range(3)]
+        server.hold("try 200", running)
+        for client in others:
+            client.sendall(b"try 200\n")
+        refused = select.select(others, [], [], SECONDS)[0]
+        assert [read_line(client) for client in refused] == ["503"]
+        server.open_gate()
+        assert read_line(running) == "200"
+        assert [read_line(client) for client in others if client not in refused] == ["held 200"]
         wait_until(lambda: "thread pool is full" in server.log(), "the log line")
-        for client in clients:
+        for client in (running, *others):
             client.close()
 
 
 def test_a_coroutine_that_yields_lets_others_go_first(log: Path) -> None:
     class Long(LineConnection):
         async def do_spin(self, rest: bytes) -> bytes:
-            end = time.monotonic() + float(rest)
-            while time.monotonic() < end:
+            while not select.select([self.gate], [], [], 0)[0]:
                 await self.do_later(b"0 x")
             return b"done"
 
     with served("reactor", log, connection=Long) as server, server.connect() as spinner:
-        spinner.sendall(b"spin 1.5\n")
+        spinner.sendall(b"spin\n")
         with server.connect() as client:
             for _each in range(10):
                 assert server.ask("echo x", client) == "x"
-        assert not select.select([spinner], [], [], 0)[0], "the others had to wait for its end"
+        server.open_gate()
         assert read_line(spinner) == "done"

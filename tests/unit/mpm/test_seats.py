@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from mpmserver.core.scoreboard import READY, WRITING
 from mpmserver.net.waits import seat, work
-from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import AT_ONCE, HELD, LineConnection, Served, read_line, served, wait_until
 
 THREADS = 4
 MPMS = ["prefork", "worker", "event", "reactor"]
@@ -25,21 +26,25 @@ class Seated(LineConnection):
         await seat()
         return await self.do_pipe(rest)
 
+    async def do_seathold(self, rest: bytes) -> bytes:
+        await seat()
+        return await self.do_hold(rest)
+
     async def do_seatthread(self, rest: bytes) -> bytes:
         self.worker.busy(WRITING)
         await seat()
-        await self.do_pipe(rest + b" x")
+        await self.do_hold(rest)
         return threading.current_thread().name.encode()
 
     async def do_seatwork(self, rest: bytes) -> bytes:
         await seat()
         await work()
-        await self.do_pipe(rest + b" x")
+        await self.do_hold(rest)
         return threading.current_thread().name.encode()
 
     async def do_seatblock(self, rest: bytes) -> bytes:
         await seat()
-        return await self.do_block(rest)
+        return await self.do_stay(rest)
 
     async def do_seattwice(self, rest: bytes) -> bytes:
         await seat()
@@ -54,7 +59,8 @@ class Seated(LineConnection):
         raise RuntimeError("failed in its seat")
 
     async def do_standguarded(self, rest: bytes) -> bytes:
-        """Finds no seat; when it is told to stop it says so in a file."""
+        """Says that it finds no seat; when it is told to stop it says so in a file."""
+        self.transport.send_now(HELD)
         try:
             await seat()
         finally:
@@ -87,11 +93,13 @@ def test_a_seat_changes_no_answer(mpm: str, line: str, log: Path) -> None:
 
 def test_the_listener_drives_it_in_a_seat_until_it_is_answered(log: Path) -> None:
     with served("event", log, connection=Seated) as server, server.connect() as client:
-        client.sendall(b"seatthread 0.3\n")
+        server.hold("seatthread", client)
         wait_until(lambda: busy(server) == 1, "a seat to be taken")
-        assert server.scoreboard.statuses(0)[-1] == READY, "what has a seat is not the listener's work as well"
+        # what has a seat is not the listener's work as well
+        wait_until(lambda: server.scoreboard.statuses(0)[-1] == READY, "the listener to have no work")
         assert server.ask("echo meanwhile") == "meanwhile"
         assert busy(server) == 1
+        server.open_gate()
         assert read_line(client) == "MainThread"
         wait_until(lambda: busy(server) == 0, "the seat to be free")
         assert server.ask("seattwice 0 x", client) == "x"
@@ -103,12 +111,13 @@ def test_whoever_finds_no_seat_stands_in_line_and_nobody_is_accepted(log: Path) 
         clients = [server.connect() for _each in range(2 * THREADS)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        begin = time.monotonic()
-        ask_all(clients, "seat 0.3")
+        ask_all(clients, "seathold")
         wait_until(lambda: busy(server) == THREADS, "all seats to be taken")
         wait_until(lambda: server.scoreboard.process(0)["not_accepting"] == 1, "no more to be accepted")
-        assert [read_line(client) for client in clients] == [str(number) for number in range(2 * THREADS)]
-        assert time.monotonic() - begin >= 0.6, "no more at a time than there are seats"
+        seated = select.select(clients, [], [], 0.1)[0]
+        assert len(seated) <= THREADS, "no more at a time than there are seats"
+        server.open_gate()
+        assert [read_line(client) for client in clients] == [f"held {number}" for number in range(2 * THREADS)]
         wait_until(lambda: busy(server) == 0, "all seats to be free")
         assert server.ask("echo after") == "after"
         for client in clients:
@@ -120,7 +129,7 @@ def test_seats_are_those_of_the_threads(log: Path) -> None:
     with served("event", log, connection=Seated, async_request_worker_factor=20.0) as server:
         clients = [server.connect() for _each in range(THREADS + 2)]
         wait_until(lambda: server.scoreboard.process(0)["connections"] == THREADS + 2, "all to be accepted")
-        ask_all(clients[:THREADS], "seat 0.4")
+        ask_all(clients[:THREADS], "seathold")
         wait_until(lambda: busy(server) == THREADS, "all seats to be taken")
         clients[THREADS].sendall(b"workthread\n")
         time.sleep(0.05)
@@ -128,6 +137,7 @@ def test_seats_are_those_of_the_threads(log: Path) -> None:
         clients[THREADS].settimeout(0.1)
         with pytest.raises(TimeoutError):
             clients[THREADS].recv(1)
+        server.open_gate()
         clients[THREADS].settimeout(10)
         assert read_line(clients[THREADS]).startswith("worker ")
         assert read_line(clients[THREADS + 1]) == "x"
@@ -135,16 +145,17 @@ def test_seats_are_those_of_the_threads(log: Path) -> None:
             client.close()
 
 
-@pytest.mark.parametrize(("line", "answer"), [("seatwork 0.2", "worker "), ("seatblock 0.2", "blocked")])
+@pytest.mark.parametrize(("line", "answer"), [("seatwork", "worker "), ("seatblock x", "x")])
 def test_what_blocks_after_all_keeps_its_seat(line: str, answer: str, log: Path) -> None:
     with served("event", log, connection=Seated) as server, server.connect() as client:
-        most = 0
-        client.sendall(f"{line}\n".encode())
-        end = time.monotonic() + 0.15
-        while time.monotonic() < end:
-            most = max(most, busy(server))
+        server.hold(line, client)
+        seen = set()
+        for _each in range(50):
+            seen.add(busy(server))
+            time.sleep(0.001)
+        assert seen == {1}
+        server.open_gate()
         assert read_line(client).startswith(answer)
-        assert most == 1
         wait_until(lambda: busy(server) == 0, "the seat to be free")
 
 
@@ -167,7 +178,7 @@ def test_who_fails_or_leaves_gives_its_seat_up(log: Path) -> None:
             assert server.ask("seatfail") == ""
         assert server.log().count("RuntimeError: failed in its seat") == 2 * THREADS
         clients = [server.connect() for _each in range(THREADS)]
-        ask_all(clients, "seat 0.2")
+        ask_all(clients, "seathold")
         wait_until(lambda: busy(server) == THREADS, "all seats to be taken")
         for client in clients:
             client.close()
@@ -180,11 +191,12 @@ def test_a_graceful_stop_lets_those_who_stand_have_their_turn(log: Path) -> None
         clients = [server.connect() for _each in range(THREADS + 3)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        ask_all(clients, "seat 0.3")
+        ask_all(clients, "seathold")
         wait_until(lambda: busy(server) == THREADS, "all seats to be taken")
         server.signal(signal.SIGUSR1)
+        server.open_gate()
         for number, client in enumerate(clients):
-            assert read_line(client) == str(number)
+            assert read_line(client) == f"held {number}"
             client.close()
         assert server.wait() == 0
     assert server.log() == ""
@@ -196,14 +208,13 @@ def test_a_stop_at_once_cleans_up_behind_those_who_sit_and_those_who_stand(log: 
         clients = [server.connect() for _each in range(THREADS + 1)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        ask_all(clients[:THREADS], "seat 30")
+        ask_all(clients[:THREADS], "seathold")
         wait_until(lambda: busy(server) == THREADS, "all seats to be taken")
-        clients[-1].sendall(f"standguarded {marker}\n".encode())
-        time.sleep(0.1)
+        server.hold(f"standguarded {marker}", clients[-1])
         before = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert time.monotonic() - before < 1.5
+        assert time.monotonic() - before < AT_ONCE
         for client in clients:
             client.close()
     assert marker.exists()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.scoreboard import WRITING
-from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import AT_ONCE, LineConnection, Served, read_line, served, wait_until
 
 MPMS = ("prefork", "worker", "event", "reactor", "reactor poll", "reactor select")
 CONCURRENT = MPMS[1:]
@@ -78,8 +78,10 @@ def test_a_reader_that_never_reads_is_given_up(mpm: str, log: Path) -> None:
         write_seconds = 0.2
 
     with served(mpm, log, connection=Impatient) as server, server.connect(receive_buffer=4096) as client:
+        assert server.ask("echo 1", client) == "1"
+        taken = server.descriptors()
         client.sendall(b"big 30000000\n")
-        time.sleep(1.0)
+        wait_until(lambda: server.descriptors() < taken, "the client to be given up")
         assert server.ask("echo others are served") == "others are served"
         assert len(read_line(client)) < 30_000_000
 
@@ -101,13 +103,14 @@ def test_an_error_ends_the_connection_and_is_logged(mpm: str, log: Path, line: s
 @pytest.mark.parametrize(("first", "seconds"), [(False, "keep_alive_seconds"), (True, "first_seconds")])
 def test_an_idle_connection_expires(mpm: str, log: Path, first: bool, seconds: str) -> None:
     brief = type("Brief", (LineConnection,), {seconds: 0.2})
-    with served(mpm, log, connection=brief) as server, server.connect() as client:
-        if not first:
-            assert server.ask("echo x", client) == "x"
+    with served(mpm, log, connection=brief) as server:
         begin = time.monotonic()
-        assert read_line(client) == "expired"
-        assert 0.15 < time.monotonic() - begin < 2.0
-        assert client.recv(1) == b""
+        with server.connect() as client:
+            if not first:
+                assert server.ask("echo x", client) == "x"
+            assert read_line(client) == "expired"
+            assert 0.15 < time.monotonic() - begin < AT_ONCE
+            assert client.recv(1) == b""
 
 
 @pytest.mark.parametrize("mpm", CONCURRENT)
@@ -193,15 +196,22 @@ def test_a_graceful_stop_waits_for_a_first_request(mpm: str, log: Path) -> None:
 @pytest.mark.parametrize("mpm", MPMS)
 def test_a_process_that_leaves_accepts_nothing_more(mpm: str, log: Path) -> None:
     with served(mpm, log) as server, server.connect() as busy:
-        busy.sendall(b"later 0.6 done\n")
-        time.sleep(0.1)
+        server.hold("hold done", busy)
         server.signal(signal.SIGUSR1)
         wait_until(lambda: server.scoreboard.process(0)["quiescing"] == 1, "the order to arrive")
-        time.sleep(0.2)
         server.listener.close()
-        with pytest.raises(ConnectionRefusedError):
-            server.connect()
+        wait_until(lambda: refuses(server), "the last listener to be closed")
+        server.open_gate()
         assert read_line(busy) == "done"
+
+
+def refuses(server: Served) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("mpm", MPMS)
@@ -214,7 +224,7 @@ def test_a_stop_at_once_ends_everything(mpm: str, log: Path, tmp_path: Path, sta
         elif state == "idle":
             server.ask("echo 1", client)
         elif state == "waiting":
-            client.sendall(f"guarded {marker}\n".encode())
+            server.hold(f"guarded {marker}", client)
         elif state == "sleeping":
             client.sendall(b"later 30 x\n")
         elif state == "writing":
@@ -223,7 +233,7 @@ def test_a_stop_at_once_ends_everything(mpm: str, log: Path, tmp_path: Path, sta
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert time.monotonic() - begin < 1.5
+        assert time.monotonic() - begin < AT_ONCE
     assert server.log() == ""
     assert marker.exists() == (state == "waiting")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -123,13 +122,12 @@ def test_every_seat_shows_what_its_connection_does(log: Path) -> None:
 def test_those_who_block_keep_nobody_waiting_who_has_a_seat(log: Path) -> None:
     with served("worker", log) as server:
         clients = full(server)
-        begin = time.monotonic()
         for client in clients[:3]:
-            client.sendall(b"block 0.5\n")
+            server.hold("stay 1", client)
         assert server.ask("echo meanwhile", clients[3]) == "meanwhile"
         assert server.ask("workthread", clients[3]).startswith("worker "), "a thread for each seat"
-        assert time.monotonic() - begin < 0.4
-        assert [read_line(client) for client in clients[:3]] == ["blocked 0.5"] * 3
+        server.open_gate()
+        assert [read_line(client) for client in clients[:3]] == ["1"] * 3
         for client in clients:
             client.close()
 
@@ -137,10 +135,10 @@ def test_those_who_block_keep_nobody_waiting_who_has_a_seat(log: Path) -> None:
 def test_seats_are_gone_when_the_process_leaves(log: Path) -> None:
     with served("worker", log) as server:
         clients = full(server)
-        clients[0].sendall(b"later 0.4 done\n")
-        time.sleep(0.1)
+        server.hold("hold done", clients[0])
         server.signal(signal.SIGUSR1)
         wait_until(lambda: seats(server).count(DEAD) == THREADS - 1, "those that are free to be gone")
+        server.open_gate()
         assert read_line(clients[0]) == "done"
         for client in clients:
             client.close()
