@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from mpmserver.core.recall.looks import Looks
 
 EXCHANGE = 2
+CLOCK_REALTIME_COARSE = 5
 Change = Callable[[Path], object]
 
 
@@ -32,6 +34,16 @@ def looked(site: Path, *names: str) -> Looks:
         except OSError:
             pass
     return looks
+
+
+def await_tick() -> None:
+    """Wait for a tick of the file system's clock: what changes from now on has another time than what has changed.
+
+    On a busy virtual machine that may take longer than the four milliseconds, or ten, that the kernel says.
+    """
+    before = time.clock_gettime_ns(CLOCK_REALTIME_COARSE)
+    while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) == before:
+        time.sleep(0.001)
 
 
 def replace(name: str, target: str) -> Change:

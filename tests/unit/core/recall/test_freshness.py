@@ -7,7 +7,6 @@ import mmap
 import os
 import select
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.unit.core.recall.kit import (
     Answer,
     Change,
     append,
+    await_tick,
     chmod,
     chown,
     exchange,
@@ -108,7 +108,7 @@ def test_what_must_be_seen(site: Path, watches: Watches, names: tuple[str, ...],
     assert unchanged(checks)
     watches.read()
     assert not any(token.stale for token in (by_stat, told))
-    time.sleep(0.01)  # a tick of the file system's clock
+    await_tick()
     change(site)
     assert not unchanged(checks)
     watches.read()
@@ -132,7 +132,7 @@ def test_what_only_the_kernel_tells(site: Path, watches: Watches, names: tuple[s
     told = Answer()
     checks = watches.guard(told, looked(site, *names))
     assert checks is not None
-    time.sleep(0.01)
+    await_tick()
     change(site)
     watches.read()
     assert told.stale
@@ -165,7 +165,7 @@ def test_what_is_not_its_business(site: Path, watches: Watches, names: tuple[str
     token = Answer()
     checks = watches.guard(token, looked(site, *names))
     assert checks is not None
-    time.sleep(0.01)
+    await_tick()
     change(site)
     assert unchanged(checks)
     watches.read()
@@ -187,7 +187,7 @@ def test_a_descriptor_from_before(site: Path, watches: Watches, way: str) -> Non
     with (site / "www" / "index.html").open("r+") as file:
         checks = watches.guard(token, looked(site, "link.html"))
         assert checks is not None
-        time.sleep(0.01)
+        await_tick()
         if way == "write":
             file.write("xedni")
             file.flush()
@@ -203,7 +203,7 @@ def test_a_map_is_seen_only_by_who_looks(site: Path, watches: Watches) -> None:
     with (site / "www" / "index.html").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         checks = watches.guard(token, looked(site, "index.html"))
         assert checks is not None
-        time.sleep(0.01)
+        await_tick()
         memory[0:1] = b"X"
         memory.flush()
         watches.read()

@@ -7,7 +7,6 @@ import os
 import resource
 import select
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,12 @@ from mpmserver.core.recall.freshness import StatFreshness
 from mpmserver.core.recall.looks import Looks, unchanged
 from mpmserver.core.recall.watches import Watches
 from mpmserver.net.inotify import Inotify
-from tests.unit.core.recall.kit import Answer, looked, relink, write
+from tests.unit.core.recall.kit import Answer, await_tick, looked, relink, write
 
 
 def test_what_was_changed_before_the_watches_stood(site: Path, watches: Watches) -> None:
     looks = looked(site, "index.html", ".htaccess")
-    time.sleep(0.01)
+    await_tick()
     (site / "www" / "index.html").write_text("changed")
     assert watches.guard(Answer(), looks) is None
     assert watches.reason == "a file has just changed"
@@ -127,7 +126,7 @@ def test_a_guard_after_a_change_holds_again(site: Path, watches: Watches) -> Non
     for change in (write("www/index.html"), relink("www/link.html", "other.html"), write("www/other.html")):
         token = Answer()
         assert watches.guard(token, looked(site, "link.html"))
-        time.sleep(0.01)
+        await_tick()
         change(site)
         watches.read()
         assert token.stale
