@@ -51,16 +51,15 @@ class Page:
     path: Path
     begun: int = 0
     done: int = 0
-    may_be_missing: bool = False
+    missing: int = 0
+    """The number of the last version before which there was none for a while."""
 
     def change(self, kind: Callable[[Path, bytes], None]) -> None:
-        self.may_be_missing = self.may_be_missing or kind is recreate
+        if kind is recreate:
+            self.missing = self.begun + 1
         self.begun += 1
         kind(self.path, self.text(self.begun))
         self.done = self.begun
-        if kind is recreate:
-            time.sleep(0.05)  # those that were asked in the meantime have been answered
-        self.may_be_missing = False
 
     def text(self, version: int) -> bytes:
         return b"%08d\n" % version
@@ -137,7 +136,7 @@ class Watched:
             if apart:
                 client.close()  # the next request opens another
             time.sleep(BREATH)
-            if response.status in (403, 404) and self.page.may_be_missing:
+            if response.status in (403, 404) and least < self.page.missing:
                 continue  # 403, as Apache's, where it was found but could not be opened any more
             version = int(body) if response.status == 200 else -response.status
             if not least <= version <= self.page.begun:
