@@ -33,7 +33,7 @@ SCRIPTS = {
     "stderr.sh": HEAD + "printf 'one\\ntwo\\r\\nlast' >&2; echo ok",
     "slow.sh": HEAD + "echo begin; sleep 0.3; echo end",
     "sleep.sh": "echo $$ >>$STATE/$QUERY_STRING; sleep 60 & echo $! >>$STATE/$QUERY_STRING; wait",
-    "endless.sh": HEAD + "echo $$ >$STATE/$QUERY_STRING; exec yes",
+    "endless.sh": "echo $$ >$STATE/$QUERY_STRING\n" + HEAD + "exec yes",
     "silent.sh": "sleep 60",
     "stuck.sh": HEAD + "echo begin; sleep 60",
     "broken.sh": "echo no header",
