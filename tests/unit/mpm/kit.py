@@ -387,6 +387,16 @@ class Served:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def freeze(self) -> None:
+        """Stop the child, with all its threads, and return when it has: so all that comes now is there at SIGCONT."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: set(self._states()) == {"T"}, "the child to stop")
+
+    def _states(self) -> Iterator[str]:
+        """What each thread of the child does: one letter, as the kernel has it."""
+        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            yield path.read_text(encoding="latin-1").rpartition(") ")[2][0]
+
     def ended(self) -> bool:
         """Whether the child has exited; its status is then in `status`."""
         if self.status is None:

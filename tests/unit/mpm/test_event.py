@@ -46,7 +46,7 @@ def test_keep_alive_connections_whose_requests_come_all_at_once_are_answered(log
         clients = [server.connect() for _each in range(300)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        server.signal(signal.SIGSTOP)
+        server.freeze()
         for number, client in enumerate(clients):
             client.sendall(f"work {number}\n".encode())
         server.signal(signal.SIGCONT)

@@ -67,7 +67,7 @@ def test_what_is_remembered_waits_for_one_turn_at_most(mpm: str, log: Path) -> N
         for client in clients:
             assert server.ask("echo 1", client) == "1"
         *spinning, asking = clients
-        server.signal(signal.SIGSTOP)
+        server.freeze()
         for client in spinning:
             client.sendall(f"spin {SECONDS}\n".encode())
         asking.sendall(b"again\n")
@@ -95,7 +95,7 @@ def test_an_order_reaches_those_who_have_not_begun(mpm: str, number: signal.Sign
         clients = [server.connect() for _each in range(4)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        server.signal(signal.SIGSTOP)
+        server.freeze()
         for client in clients:
             client.sendall(f"spin {SECONDS if number == signal.SIGUSR1 else LONG}\n".encode())
         server.signal(signal.SIGCONT)
@@ -115,7 +115,7 @@ def test_an_answer_that_has_begun_before_its_coroutine_is_cleaned_up(mpm: str, l
         clients = [server.connect() for _each in range(4)]
         for client in clients:
             assert server.ask("echo 1", client) == "1"
-        server.signal(signal.SIGSTOP)
+        server.freeze()
         for client in clients[1:]:
             client.sendall(f"spin {LONG}\n".encode())
         clients[0].sendall(b"guarded %b\n" % bytes(tmp_path / "guarded"))

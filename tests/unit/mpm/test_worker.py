@@ -87,7 +87,7 @@ def test_who_came_together_is_seated_as_seats_become_free(log: Path) -> None:
         clients = full(server)
         clients.pop().close()
         wait_until(lambda: taken(server) == THREADS - 1, "one seat to be free")
-        server.signal(signal.SIGSTOP)
+        server.freeze()
         late = [server.connect() for _each in range(3)]
         for client in late:
             client.sendall(b"echo late\n")
