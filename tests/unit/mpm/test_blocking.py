@@ -11,7 +11,8 @@ import pytest
 
 from mpmserver.mpm import blocking
 from mpmserver.mpm.blocking import BlockingThread
-from tests.unit.mpm.kit import LineConnection, served
+from tests.unit.mpm.kit import served
+from tests.unit.mpm.lines import LineConnection
 
 
 class Counted:

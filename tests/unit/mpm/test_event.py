@@ -16,7 +16,8 @@ import pytest
 from mpmserver.core.scoreboard import READY, Scoreboard
 from mpmserver.mpm.event import EventLoop
 from mpmserver.net.waits import offload
-from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import Served, read_line, served, wait_until
+from tests.unit.mpm.lines import LineConnection
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.mpm.kit import LineConnection, read_line, served
+from tests.unit.mpm.kit import read_line, served
+from tests.unit.mpm.lines import LineConnection
 
 LOOPS = ("event", "reactor", "reactor poll", "reactor select")
 SIZE = 48 << 20

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mpmserver.http.errors import HTTPError
-from tests.unit.mpm.kit import SECONDS, LineConnection, read_line, served, wait_until
+from tests.unit.mpm.kit import read_line, served, wait_until
+from tests.unit.mpm.lines import SECONDS, LineConnection
 
 
 @pytest.fixture

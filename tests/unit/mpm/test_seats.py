@@ -13,7 +13,8 @@ import pytest
 
 from mpmserver.core.scoreboard import READY, WRITING
 from mpmserver.net.waits import seat, work
-from tests.unit.mpm.kit import AT_ONCE, HELD, LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import Served, read_line, served, wait_until
+from tests.unit.mpm.lines import AT_ONCE, HELD, LineConnection
 
 THREADS = 4
 MPMS = ["prefork", "worker", "event", "reactor"]

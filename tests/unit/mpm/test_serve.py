@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mpmserver.core.scoreboard import WRITING
-from tests.unit.mpm.kit import AT_ONCE, LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import Served, read_line, served, wait_until
+from tests.unit.mpm.lines import AT_ONCE, LineConnection
 
 MPMS = ("prefork", "worker", "event", "reactor", "reactor poll", "reactor select")
 CONCURRENT = MPMS[1:]

@@ -15,7 +15,8 @@ import pytest
 from mpmserver.core.recall.moment import Moment
 from mpmserver.serve.begun import Begun
 from mpmserver.serve.outcome import IDLE
-from tests.unit.mpm.kit import LineConnection, read_line, served, wait_until
+from tests.unit.mpm.kit import read_line, served, wait_until
+from tests.unit.mpm.lines import LineConnection
 
 LOOPS = ("worker", "event", "reactor")
 SECONDS = 0.1

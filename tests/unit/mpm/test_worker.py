@@ -14,7 +14,8 @@ from mpmserver.core.recall.moment import Moment
 from mpmserver.core.scoreboard import DEAD, KEEPALIVE, READING, READY
 from mpmserver.mpm.worker import WorkerLoop
 from mpmserver.serve.outcome import IDLE
-from tests.unit.mpm.kit import LineConnection, Served, read_line, served, wait_until
+from tests.unit.mpm.kit import Served, read_line, served, wait_until
+from tests.unit.mpm.lines import LineConnection
 
 THREADS = 4
 
